@@ -1,0 +1,92 @@
+/**
+ * The errors that callers branch on. Everything else is a built-in class. HTTP maps them to
+ * statuses in one place (`routes/errors.ts`); none of them leaves a trace in the database.
+ */
+import type { Address } from "./address.ts";
+
+/** No actor, dead letter or other thing of that name exists. */
+export class NotFoundError extends Error {
+  override name = "NotFoundError";
+}
+
+/** An actor of that address exists already and was made by another call. */
+export class AlreadyExistsError extends Error {
+  override name = "AlreadyExistsError";
+}
+
+/** The present state does not accept the event. */
+export class NotAcceptedError extends Error {
+  override name = "NotAcceptedError";
+  constructor(
+    readonly address: Address,
+    readonly event: string,
+    readonly state: string,
+    readonly accepts: readonly string[],
+  ) {
+    const list = accepts.length > 0 ? `it accepts ${accepts.join(", ")}` : "it accepts no event";
+    super(`Cannot apply "${event}" to ${address}: state is "${state}", ${list}`);
+  }
+}
+
+/** `expectRevision` is not the actor's revision. */
+export class RevisionConflictError extends Error {
+  override name = "RevisionConflictError";
+  constructor(readonly address: Address, readonly expected: number, readonly actual: number) {
+    super(`Cannot apply event to ${address}: revision is ${actual}, expected ${expected}`);
+  }
+}
+
+/** A key was used before for something else. */
+export class KeyReusedError extends Error {
+  override name = "KeyReusedError";
+}
+
+/** A guard, assign or action factory of the machine threw; the event is in the dead letters. */
+export class EventFailedError extends Error {
+  override name = "EventFailedError";
+}
+
+/** The actor was written by a definition that the present one cannot take over. */
+export class BlockedError extends Error {
+  override name = "BlockedError";
+}
+
+/** A value is larger than its bound. */
+export class TooLargeError extends Error {
+  override name = "TooLargeError";
+}
+
+/** Too many events wait; try again after `retryAfterMs`. */
+export class OverloadedError extends Error {
+  override name = "OverloadedError";
+  constructor(message: string, readonly retryAfterMs: number) {
+    super(message);
+  }
+}
+
+/** The system is stopping or stopped and takes no more events. */
+export class DrainingError extends Error {
+  override name = "DrainingError";
+}
+
+/** The machine cannot be made durable; `problems` says where and what to write instead. */
+export class NotDurableError extends Error {
+  override name = "NotDurableError";
+  constructor(kind: string, readonly problems: readonly string[]) {
+    super(`Cannot register kind "${kind}":\n${problems.map((line) => `  ${line}`).join("\n")}`);
+  }
+}
+
+/** Why a store failed, as far as a caller can act on it. */
+export type StoreFailure = "busy" | "full" | "fenced" | "conflict" | "corrupt" | "other";
+
+/**
+ * The store could not do what was asked; the transaction was not committed. `busy`, `fenced` and
+ * `corrupt` are the end of the process; after `full` it may go on when there is room again.
+ */
+export class StoreError extends Error {
+  override name = "StoreError";
+  constructor(readonly failure: StoreFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
