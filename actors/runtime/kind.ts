@@ -119,8 +119,11 @@ export type KindDefinition = {
   /** `migrate[n]` turns a persisted snapshot of version n into one of version n + 1. */
   migrate?: { readonly [from: number]: (snapshot: PersistedSnapshot) => PersistedSnapshot };
   hooks?: readonly Hook[];
-  /** Takes secrets out of an event before it is stored or applied. */
-  redact?: (event: EventInput) => EventInput;
+  /**
+   * Takes secrets out of a text. Applied to every string of effect results, errors and sent
+   * events before they are stored, and to whatever the API shows.
+   */
+  redact?: (text: string) => string;
 };
 
 /** XState's persisted snapshot, as JSON. */

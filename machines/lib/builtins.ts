@@ -1,0 +1,53 @@
+/**
+ * The child actors that the runtime itself carries out. A machine names them in `setup` and
+ * invokes them like any other; outside the runtime they do nothing. The runtime knows them by
+ * identity, so a machine may give them any name.
+ */
+import { type EventObject, fromCallback, fromPromise } from "xstate";
+
+/** A pool by name, with the limit that holds while nobody has set another. */
+export type PoolRequest = string | { name: string; limit?: number };
+
+export type SlotInput = {
+  /** All are granted together or none; at most 8. */
+  pools: readonly PoolRequest[];
+  /** 0 (default) to 4; higher goes first. */
+  priority?: number;
+  /** Waiters of one share take turns with those of others; default: no share of its own. */
+  share?: string;
+};
+
+/** Sent to the invoking machine when its slot is granted. */
+export type SlotGranted = { type: "slot.granted"; at: number };
+
+/**
+ * A place in one or more pools. Asked for on entering the invoking state, granted with
+ * `slot.granted`, given back on leaving it.
+ */
+export const slot = fromCallback<EventObject, SlotInput>(() => {});
+
+export type WatchInput = {
+  /** Addresses of actors. */
+  addresses: readonly string[];
+};
+
+/** Sent once for each watched actor, when it has ended or at once if it had. */
+export type ActorEnded = {
+  type: "actor.ended";
+  at: number;
+  address: string;
+  /** `missing`: there is no such actor. */
+  status: "done" | "error" | "stopped" | "missing";
+  state: string;
+  output?: unknown;
+};
+
+/** Tells the invoking machine when other actors end, with `actor.ended`. */
+export const watch = fromCallback<EventObject, WatchInput>(() => {});
+
+/** Stands for an effect that the kind provides under the same name. */
+export function external<Input, Output>() {
+  return fromPromise<Output, Input>(() =>
+    Promise.reject(new Error("Cannot run outside the runtime: the kind provides this effect"))
+  );
+}
