@@ -1,0 +1,50 @@
+/** What the HTTP edge can be told, with its defaults. Reading the environment is not its work. */
+import type { Clock } from "../actors/runtime/clock.ts";
+import { systemClock } from "../actors/runtime/clock.ts";
+import type { Logger } from "../actors/runtime/system.ts";
+import { HEARTBEAT_MS, MAX_BODY_BYTES, MAX_STREAMS, MAX_URL_CHARS } from "./limits.ts";
+
+export type AppConfig = {
+  /** Bearer token that callers must show; null asks for none. */
+  token: string | null;
+  /**
+   * Host names by which the server may be called, so that a foreign name that resolves to this
+   * machine (DNS rebinding) reaches nothing; null allows every name.
+   */
+  allowedHosts: readonly string[] | null;
+  /** Origins whose pages may call the API beside the server's own. */
+  corsOrigins: readonly string[];
+  maxBodyBytes: number;
+  maxUrlChars: number;
+  /** Connections that stay open for long, all together. */
+  maxStreams: number;
+  heartbeatMs: number;
+  /** Takes secrets out of whatever an answer quotes. */
+  redact: (text: string) => string;
+  /** The server's version, for people. */
+  version: string;
+  log: Logger;
+  clock: Clock;
+};
+
+/** Names of this machine that no other machine can claim. */
+export const LOOPBACK_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
+
+/** Fills in defaults. Without a token only loopback names are answered. */
+export function resolveConfig(config: Partial<AppConfig> = {}): AppConfig {
+  const token = config.token ?? null;
+  return {
+    allowedHosts: token === null ? LOOPBACK_HOSTS : null,
+    corsOrigins: [],
+    maxBodyBytes: MAX_BODY_BYTES,
+    maxUrlChars: MAX_URL_CHARS,
+    maxStreams: MAX_STREAMS,
+    heartbeatMs: HEARTBEAT_MS,
+    redact: (text) => text,
+    version: "0.0.0",
+    log: () => {},
+    clock: systemClock,
+    ...config,
+    token,
+  };
+}

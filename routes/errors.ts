@@ -1,0 +1,170 @@
+/**
+ * Every error as a problem (RFC 9457), in one place: which status, type, title and members an
+ * error of the runtime or the edge becomes. What is unknown is a 500 that says nothing of itself.
+ */
+import { HTTPException } from "hono/http-exception";
+import type { JsonObject } from "../actors/runtime/json.ts";
+import {
+  AlreadyExistsError,
+  BlockedError,
+  DrainingError,
+  EventFailedError,
+  KeyReusedError,
+  NotAcceptedError,
+  NotFoundError,
+  OverloadedError,
+  RevisionConflictError,
+  StoreError,
+  TooLargeError,
+} from "../actors/runtime/errors.ts";
+import { MAX_LISTED_ERRORS, STREAM_RETRY_AFTER_S, UNAVAILABLE_RETRY_AFTER_S } from "./limits.ts";
+
+/** Status and title by the last part of the problem's type. */
+const PROBLEMS = {
+  "malformed": [400, "Malformed request"],
+  "unauthorized": [401, "Token wanted"],
+  "forbidden": [403, "Forbidden"],
+  "not-found": [404, "Not found"],
+  "method-not-allowed": [405, "Method not allowed"],
+  "not-accepted": [409, "Not accepted in this state"],
+  "already-exists": [409, "Already exists"],
+  "blocked": [409, "Blocked by its definition"],
+  "revision-conflict": [412, "Another revision is in force"],
+  "too-large": [413, "Too large"],
+  "url-too-long": [414, "URL too long"],
+  "unsupported-media-type": [415, "Unsupported media type"],
+  "misdirected": [421, "Host not served here"],
+  "invalid": [422, "Invalid input"],
+  "key-reused": [422, "Key used before for something else"],
+  "event-failed": [422, "Event could not be applied"],
+  "too-many-streams": [429, "Too many open streams"],
+  "internal": [500, "Internal error"],
+  "overloaded": [503, "Too much work waiting"],
+  "draining": [503, "Shutting down"],
+  "store-full": [503, "Disk full"],
+  "store-failed": [503, "Store failed"],
+} as const satisfies { [slug: string]: readonly [number, string] };
+
+export type ProblemSlug = keyof typeof PROBLEMS;
+
+/** One fault of the input: a JSON pointer into the body, or the name of a parameter. */
+export type InputFault =
+  | { detail: string; pointer: string }
+  | { detail: string; in: "query" | "path" | "header"; name: string };
+
+export type Problem = {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance?: string;
+  errors?: InputFault[];
+  [member: string]: unknown;
+};
+
+/** A problem with the headers that go with it. */
+export type Refusal = { problem: Problem; headers: { [name: string]: string } };
+
+type More = { errors?: readonly InputFault[]; members?: JsonObject; headers?: Refusal["headers"] };
+
+/** Thrown by the edge to answer with a problem. */
+export class ProblemError extends Error {
+  override name = "ProblemError";
+  constructor(readonly slug: ProblemSlug, detail: string, readonly more: More = {}) {
+    super(detail);
+  }
+}
+
+/** Input that is not what is wanted, fault by fault. */
+export function invalidInput(faults: readonly InputFault[]): ProblemError {
+  const first = faults[0];
+  if (first === undefined) throw new TypeError("Cannot refuse input: no fault given");
+  const where = "pointer" in first ? first.pointer || "the body" : first.name;
+  const others = faults.length > 1 ? `, and ${faults.length - 1} more` : "";
+  return new ProblemError("invalid", `Cannot take ${where}: ${first.detail}${others}`, {
+    errors: faults.slice(0, MAX_LISTED_ERRORS),
+  });
+}
+
+/** What an error is answered with. `redact` takes secrets out of what is quoted. */
+export function refusalOf(error: unknown, redact: (text: string) => string): Refusal {
+  const { slug, detail, more } = describe(error);
+  const [status, title] = PROBLEMS[slug];
+  const problem: Problem = {
+    type: `urn:holdfast:problem:${slug}`,
+    title,
+    status,
+    detail: redact(detail),
+    ...more.members,
+  };
+  if (more.errors !== undefined) {
+    problem.errors = more.errors.map((fault) => ({ ...fault, detail: redact(fault.detail) }));
+  }
+  return { problem, headers: more.headers ?? {} };
+}
+
+/** Whether an error says that the server failed, rather than that it refused. */
+export function isFailure(error: unknown): boolean {
+  return PROBLEMS[describe(error).slug][0] === 500 || error instanceof StoreError;
+}
+
+type Description = { slug: ProblemSlug; detail: string; more: More };
+
+function describe(error: unknown): Description {
+  if (error instanceof ProblemError) {
+    return { slug: error.slug, detail: error.message, more: error.more };
+  }
+  if (error instanceof NotAcceptedError) {
+    const members = { state: error.state, accepts: error.accepts };
+    return { slug: "not-accepted", detail: error.message, more: { members } };
+  }
+  if (error instanceof RevisionConflictError) {
+    const members = { revision: error.actual };
+    return { slug: "revision-conflict", detail: error.message, more: { members } };
+  }
+  if (error instanceof OverloadedError) {
+    const seconds = Math.max(1, Math.ceil(error.retryAfterMs / 1000));
+    return { slug: "overloaded", detail: error.message, more: retryAfter(seconds) };
+  }
+  if (error instanceof StoreError) return describeStoreError(error);
+  return describePlain(error);
+}
+
+function describePlain(error: unknown): Description {
+  const is = (slug: ProblemSlug, more: More = {}) => ({
+    slug,
+    detail: error instanceof Error ? error.message : "",
+    more,
+  });
+  if (error instanceof NotFoundError) return is("not-found");
+  if (error instanceof AlreadyExistsError) return is("already-exists");
+  if (error instanceof BlockedError) return is("blocked");
+  if (error instanceof KeyReusedError) return is("key-reused");
+  if (error instanceof EventFailedError) return is("event-failed");
+  if (error instanceof TooLargeError) return is("too-large");
+  if (error instanceof DrainingError) return is("draining", retryAfter(UNAVAILABLE_RETRY_AFTER_S));
+  if (error instanceof HTTPException && error.status < 500) return is("malformed");
+  return { slug: "internal", detail: "The server failed; its log says why", more: {} };
+}
+
+/** A full disk can be mended by the caller's host; the rest is for the log. */
+function describeStoreError(error: StoreError): Description {
+  const more = retryAfter(UNAVAILABLE_RETRY_AFTER_S);
+  if (error.failure === "full") {
+    return { slug: "store-full", detail: "Cannot store the event: the disk is full", more };
+  }
+  const detail = `Cannot reach the store (${error.failure}); the log says why`;
+  return { slug: "store-failed", detail, more };
+}
+
+function retryAfter(seconds: number): More {
+  return { headers: { "retry-after": String(seconds) } };
+}
+
+/** No more streams at present. */
+export function tooManyStreams(limit: number): ProblemError {
+  const headers = { "retry-after": String(STREAM_RETRY_AFTER_S) };
+  return new ProblemError("too-many-streams", `Cannot open a stream: ${limit} are open`, {
+    headers,
+  });
+}
