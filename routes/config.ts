@@ -24,7 +24,7 @@ export type AppConfig = {
   /** The server's version, for people. */
   version: string;
   log: Logger;
-  clock: Clock;
+  clock: Pick<Clock, "now" | "wake">;
 };
 
 /** Names of this machine that no other machine can claim. */

@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { AlreadyAnsweredError, KeyReusedError } from "../actors/runtime/errors.ts";
 import type { Json } from "../actors/runtime/json.ts";
 import type { ActorRecord } from "../actors/runtime/kind.ts";
 import type { Receipt, SendOptions, System } from "../actors/runtime/system.ts";
@@ -125,12 +126,19 @@ async function runOnce(
   try {
     answer = await work(once);
   } catch (error) {
+    if (error instanceof AlreadyAnsweredError) return earlierAnswer(error, fingerprint);
     const refusal = refused(error);
     if (KEPT_REFUSALS.includes(refusal.status)) await system.keepAnswer(key, fingerprint, refusal);
     throw error;
   }
   if (!settled) await system.keepAnswer(key, fingerprint, answer);
   return answer;
+}
+
+/** The key was answered by a commit that was on its way when this request looked. */
+function earlierAnswer(error: AlreadyAnsweredError, fingerprint: string): Answer {
+  if (error.fingerprint === fingerprint) return replayed(error.answer);
+  throw new KeyReusedError(`Cannot use key "${error.key}": it was used for another request`);
 }
 
 function replayed(stored: Json): Answer {

@@ -9,6 +9,9 @@ import { type HttpMetrics, LATENCY_BUCKETS_S } from "./http_metrics.ts";
 
 const TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
+/** First words of pools' names that get a label of their own. */
+const MAX_POOL_GROUPS = 20;
+
 type Labels = { readonly [name: string]: string | number };
 type Sample = { suffix?: string; labels?: Labels; value: number };
 type Family = { name: string; type: "gauge" | "counter" | "histogram" | "summary"; help: string };
@@ -69,7 +72,8 @@ function runtimeFamilies(stats: Stats, health: Health): string[] {
 function poolFamilies(pools: readonly PoolStatus[]): string[] {
   const sums = new Map<string, { held: number; waiting: number }>();
   for (const { name, held, waiting } of pools) {
-    const group = name.split(":", 1)[0] ?? name;
+    const word = name.split(":", 1)[0] ?? name;
+    const group = sums.has(word) || sums.size < MAX_POOL_GROUPS ? word : "other";
     const sum = sums.get(group) ?? { held: 0, waiting: 0 };
     sums.set(group, { held: sum.held + held, waiting: sum.waiting + waiting });
   }

@@ -3,7 +3,7 @@
  * nothing else, a quiet one is kept alive by heartbeats, and whatever ends the connection ends the
  * source. What is sent is not this file's matter.
  */
-import type { Clock } from "../actors/runtime/clock.ts";
+import type { AppConfig } from "./config.ts";
 import { tooManyStreams } from "./errors.ts";
 import { STREAM_BUFFER_BYTES } from "./limits.ts";
 
@@ -34,7 +34,7 @@ export type Streams = {
 };
 
 export function createStreams(
-  { maxStreams, heartbeatMs, clock }: { maxStreams: number; heartbeatMs: number; clock: Clock },
+  { maxStreams, heartbeatMs, clock }: Pick<AppConfig, "maxStreams" | "heartbeatMs" | "clock">,
 ): Streams {
   let open = 0;
   const acquire = () => {
@@ -67,7 +67,7 @@ export function createStreams(
   };
 }
 
-type Keeping = { release: () => void; heartbeatMs: number; clock: Clock };
+type Keeping = { release: () => void; heartbeatMs: number; clock: AppConfig["clock"] };
 
 function bodyOf(options: StreamOptions, keeping: Keeping): ReadableStream<Uint8Array> {
   const abort = new AbortController();

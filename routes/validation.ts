@@ -39,10 +39,13 @@ function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Fault[
   return [{ path, detail: issue.message }];
 }
 
-/** The alternative that the value came closest to: it got deepest, then has fewest faults. */
+/** The alternative that the value came closest to: it has its type, and then the fewest faults. */
 function nearest(branches: z.core.$ZodIssue[][]): z.core.$ZodIssue[] | undefined {
-  const depth = (issues: z.core.$ZodIssue[]) =>
-    Math.max(...issues.map((issue) => issue.code === "invalid_type" ? issue.path.length : 99));
+  const distance = (issues: z.core.$ZodIssue[]) =>
+    issues.reduce((sum, issue) => {
+      if (issue.path.length === 0 && issue.code === "invalid_type") return Infinity;
+      return sum + (issue.code === "unrecognized_keys" ? issue.keys.length : 1);
+    }, 0);
   return branches.filter((issues) => issues.length > 0)
-    .sort((a, b) => depth(b) - depth(a) || a.length - b.length)[0];
+    .toSorted((a, b) => distance(a) < distance(b) ? -1 : 1)[0];
 }
