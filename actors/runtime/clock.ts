@@ -2,11 +2,15 @@
  * The clock port. The runtime asks only this for the time and for wake-ups, so that a simulator
  * can put its own in place. Times are milliseconds since the Unix epoch.
  */
+import { setImmediate } from "node:timers";
+
 export interface Clock {
   /** The present time, ms since the epoch. */
   now(): number;
   /** Calls `run` once at or after `at`; returns what cancels it. */
   wake(at: number, run: () => void): () => void;
+  /** Calls `run` once input that has arrived meanwhile has been taken in. */
+  soon(run: () => void): void;
 }
 
 /** Longest timeout that JavaScript timers take; a longer one is armed again. */
@@ -24,4 +28,5 @@ export const systemClock: Clock = {
     arm();
     return () => clearTimeout(id);
   },
+  soon: (run) => void setImmediate(run),
 };

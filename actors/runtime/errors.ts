@@ -3,6 +3,7 @@
  * statuses in one place (`routes/errors.ts`); none of them leaves a trace in the database.
  */
 import type { Address } from "./address.ts";
+import type { Json } from "./json.ts";
 
 /** No actor, dead letter or other thing of that name exists. */
 export class NotFoundError extends Error {
@@ -39,6 +40,14 @@ export class RevisionConflictError extends Error {
 /** A key was used before for something else. */
 export class KeyReusedError extends Error {
   override name = "KeyReusedError";
+}
+
+/** The idempotency key has been answered; this is the answer. */
+export class AlreadyAnsweredError extends Error {
+  override name = "AlreadyAnsweredError";
+  constructor(readonly key: string, readonly fingerprint: string, readonly answer: Json) {
+    super(`Cannot apply event: idempotency key "${key}" has been answered`);
+  }
 }
 
 /** A guard, assign or action factory of the machine threw; the event is in the dead letters. */

@@ -294,8 +294,8 @@ export interface Store {
   /** The newest base at or before a revision, or none when folding starts at creation. */
   baseOf(address: Address, revision: number): Promise<BaseRow | undefined>;
 
-  /** The due time of the next timer. */
-  nextTimerAt(): Promise<number | undefined>;
+  /** The due time of the earliest timer, or of the earliest one due later than `after`. */
+  nextTimerAt(after?: number): Promise<number | undefined>;
   /** Timers due at or before `now`, by due time, then order of insertion. */
   timersDue(now: number, limit: number): Promise<TimerRow[]>;
   timersOf(address: Address): Promise<TimerRow[]>;

@@ -3,7 +3,7 @@
  * invokes them like any other; outside the runtime they do nothing. The runtime knows them by
  * identity, so a machine may give them any name.
  */
-import { type EventObject, fromCallback, fromPromise } from "xstate";
+import { type AnyActorRef, type EventObject, fromCallback, fromPromise } from "xstate";
 
 /** A pool by name, with the limit that holds while nobody has set another. */
 export type PoolRequest = string | { name: string; limit?: number };
@@ -50,4 +50,18 @@ export function external<Input, Output>() {
   return fromPromise<Output, Input>(() =>
     Promise.reject(new Error("Cannot run outside the runtime: the kind provides this effect"))
   );
+}
+
+/**
+ * A reference to an actor by its address, for `sendTo(() => actorAt(context.target), event)`.
+ * Contexts keep addresses as strings; a reference is made when it is used.
+ */
+export function actorAt(address: string): AnyActorRef {
+  return {
+    id: address,
+    sessionId: address,
+    send: () => {},
+    getSnapshot: () => undefined,
+    toJSON: () => address,
+  } as unknown as AnyActorRef;
 }

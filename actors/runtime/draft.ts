@@ -1,0 +1,204 @@
+/**
+ * A draft: one commit in the making. It overlays the committed world with what its steps have
+ * changed, and becomes a `Commit` at the end. If the commit fails the draft is dropped and nothing
+ * has happened; what must happen after the commit waits in `effects` and `afterwards`.
+ */
+import {
+  type ActorStatus,
+  type Commit,
+  type EffectRow,
+  emptyCommit,
+  type IdempotencyRow,
+  type JournalRow,
+  type SlotRow,
+  type TimerRow,
+  type WatchRow,
+} from "../store/store.ts";
+import type { Found, LiveActor } from "./actor.ts";
+import type { Address } from "./address.ts";
+import type { EventEnvelope, JsonEvent, SpawnEnvelope } from "./envelope.ts";
+import type { Receipt } from "./api.ts";
+
+type Staged = {
+  actor: LiveActor;
+  snapshotText: string;
+  /** What is stored: revision 0 and no state when it is new. */
+  base: { revision: number; state: string | null; status: ActorStatus | null };
+};
+
+export class Draft {
+  readonly rows: Commit;
+  /** Effects to be started once the commit stands. */
+  readonly starts: EffectRow[] = [];
+  /** Keys of running effects to be aborted once the commit stands. */
+  readonly aborts: string[] = [];
+  /** Events for running effects. */
+  readonly tells: { key: string; event: JsonEvent }[] = [];
+  /** Answers to senders and other work that follows the commit. */
+  readonly afterwards: (() => void)[] = [];
+  /** Undoes what was taken out of memory for this draft, if the commit fails. */
+  readonly rollbacks: (() => void)[] = [];
+  /** Senders to tell if the commit fails. */
+  readonly onFailure: ((error: unknown) => void)[] = [];
+  /** First receipts by address and key. */
+  readonly keys = new Map<string, Receipt>();
+  /** Answers by idempotency key. */
+  readonly answers = new Map<string, IdempotencyRow>();
+  /** Messages and children that this draft's steps have caused and that are still to be delivered. */
+  readonly followUps: (EventEnvelope | SpawnEnvelope)[] = [];
+  /** What was read from the store for this draft. */
+  readonly found = new Map<Address, Found>();
+  /** The earliest timer set. */
+  earliestTimer = Infinity;
+  #actors = new Map<Address, Staged>();
+  #timers = new Map<string, TimerRow | { deleted: true; address: Address; id: string }>();
+  #cleared = new Set<Address>();
+  #slots = new Map<string, SlotRow | undefined>();
+  #watches = new Map<string, { row: WatchRow; deleted: boolean }>();
+
+  constructor(seq: number, readonly at: number) {
+    this.rows = emptyCommit(seq, at);
+  }
+
+  get seq(): number {
+    return this.rows.seq;
+  }
+
+  /** The actor as this draft has changed it. */
+  actor(address: Address): LiveActor | undefined {
+    return this.#actors.get(address)?.actor;
+  }
+
+  stage(before: LiveActor | undefined, actor: LiveActor, snapshotText: string): void {
+    const staged = this.#actors.get(actor.address);
+    const base = staged?.base ?? {
+      revision: before?.revision ?? 0,
+      state: before?.state ?? null,
+      status: before?.status ?? null,
+    };
+    this.#actors.set(actor.address, { actor, snapshotText, base });
+  }
+
+  stagedActors(): Iterable<LiveActor> {
+    return this.#actors.values().map((staged) => staged.actor);
+  }
+
+  journal(row: Omit<JournalRow, "seq">): JournalRow {
+    this.rows.seq += 1;
+    const whole = { seq: this.rows.seq, ...row };
+    this.rows.journal.push(whole);
+    return whole;
+  }
+
+  setTimer(row: TimerRow): void {
+    this.#timers.set(timerKey(row.address, row.id), row);
+    if (row.dueAt < this.earliestTimer) this.earliestTimer = row.dueAt;
+  }
+
+  deleteTimer(address: Address, id: string): void {
+    this.#timers.set(timerKey(address, id), { deleted: true, address, id });
+  }
+
+  /** All timers of an actor that has ended. */
+  clearTimers(address: Address): void {
+    this.#cleared.add(address);
+    for (const [key, timer] of this.#timers) {
+      if (timer.address === address) this.#timers.delete(key);
+    }
+  }
+
+  /** Whether a stored timer has been replaced or removed by an earlier step of this draft. */
+  isTimerGone(row: TimerRow): boolean {
+    return this.#cleared.has(row.address) || this.#timers.has(timerKey(row.address, row.id));
+  }
+
+  startEffect(row: EffectRow): void {
+    this.starts.push(row);
+  }
+
+  /** An effect made and stopped in one draft was never there. */
+  stopEffect(key: string): void {
+    const index = this.starts.findIndex((row) => row.key === key);
+    if (index >= 0) {
+      this.starts.splice(index, 1);
+      return;
+    }
+    this.rows.effectsDeleted.push(key);
+    this.aborts.push(key);
+  }
+
+  /** Asks for a slot, or writes down that it is granted. */
+  putSlot(row: SlotRow): void {
+    this.#slots.set(row.key, row);
+  }
+
+  deleteSlot(key: string): void {
+    this.#slots.set(key, undefined);
+  }
+
+  putWatch(row: WatchRow): void {
+    this.#watches.set(`${row.key} ${row.target}`, { row, deleted: false });
+  }
+
+  deleteWatch(row: WatchRow): void {
+    this.#watches.set(`${row.key} ${row.target}`, { row, deleted: true });
+  }
+
+  /** Whether there is anything to write. */
+  isEmpty(): boolean {
+    const { seq: _, at: __, ...tables } = this.rows;
+    return this.#actors.size === 0 && this.#timers.size === 0 && this.#cleared.size === 0 &&
+      this.#slots.size === 0 && this.#watches.size === 0 && this.starts.length === 0 &&
+      Object.values(tables).every((rows) => rows.length === 0);
+  }
+
+  /** Closes the draft. */
+  finish(): Commit {
+    const { rows } = this;
+    rows.effects.push(...this.starts);
+    rows.timersCleared.push(...this.#cleared);
+    for (const timer of this.#timers.values()) {
+      if ("deleted" in timer) rows.timersDeleted.push({ address: timer.address, id: timer.id });
+      else rows.timers.push(timer);
+    }
+    for (const [key, row] of this.#slots) {
+      if (row === undefined) rows.slotsDeleted.push(key);
+      else rows.slots.push(row);
+    }
+    for (const { row, deleted } of this.#watches.values()) {
+      (deleted ? rows.watchesDeleted : rows.watches).push(row);
+    }
+    this.#finishActors(rows);
+    return rows;
+  }
+
+  #finishActors(rows: Commit): void {
+    const tallies = new Map<string, Commit["tallies"][number]>();
+    const tally = (kind: string, state: string, status: ActorStatus, delta: number) => {
+      const key = `${kind} ${state} ${status}`;
+      const row = tallies.get(key);
+      if (row === undefined) tallies.set(key, { kind, state, status, delta });
+      else row.delta += delta;
+    };
+    for (const { actor, snapshotText, base } of this.#actors.values()) {
+      const { kind, snapshot: _, indexed: __, ...columns } = actor;
+      rows.actors.push({
+        ...columns,
+        kind: kind.name,
+        snapshot: snapshotText,
+        blocked: null,
+        baseRevision: base.revision,
+      });
+      if (base.state === actor.state && base.status === actor.status) continue;
+      if (base.state !== null && base.status !== null) {
+        tally(kind.name, base.state, base.status, -1);
+      }
+      tally(kind.name, actor.state, actor.status, 1);
+    }
+    rows.tallies.push(...[...tallies.values()].filter((row) => row.delta !== 0));
+  }
+}
+
+function timerKey(address: Address, id: string): string {
+  return `${address} ${id}`;
+}

@@ -1,0 +1,297 @@
+/**
+ * Running effects: each attempt has a signal and a deadline, failures are tried again after a
+ * backoff, and what comes of it goes back through the mailbox. Rows are durable before anything
+ * here runs; this file never writes by itself.
+ */
+import type { EffectRow } from "../store/store.ts";
+import { errorOf } from "./actor.ts";
+import type { Clock } from "./clock.ts";
+import type { JsonEvent } from "./envelope.ts";
+import { StoreError } from "./errors.ts";
+import type { Effect, EffectContext, EventInput } from "./kind.ts";
+import {
+  ACTION_MAX_ATTEMPTS,
+  EFFECT_TIMEOUT_MS,
+  MAX_BACKOFF_MS,
+  MAX_RUNNING_EFFECTS,
+} from "./limits.ts";
+import type { Logger } from "./api.ts";
+
+/** What the runner needs of the rest. */
+export type EffectPorts = {
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  /** What carries out a row, or none where its kind is not registered. */
+  effectOf(row: EffectRow): Effect | undefined;
+  /** Input with blobs put back. */
+  inputOf(row: EffectRow): Promise<unknown>;
+  /** Delivers an event of an effect; resolves when it is durable or obsolete. */
+  deliver(row: EffectRow, event: JsonEvent, ends: boolean): Promise<void>;
+  /** Removes the row of an action or hook that is done. */
+  finish(row: EffectRow): Promise<void>;
+  /** Tells the owner that an action has failed for good, and removes the row. */
+  giveUp(row: EffectRow, error: ReturnType<typeof errorOf>): Promise<void>;
+  /** Writes the next attempt down before it is made. */
+  reschedule(row: EffectRow): Promise<void>;
+  append(row: EffectRow, channel: string, data: string): void;
+};
+
+type Running = {
+  row: EffectRow;
+  controller: AbortController;
+  listeners: Set<(event: EventInput) => void>;
+  /** Events told before anyone listened. */
+  early: EventInput[];
+  /** An earlier process began this attempt. */
+  reattach: boolean;
+};
+
+/** How long to wait before a write is tried again when the disk is full. */
+const STORE_RETRY_MS = 1_000;
+
+export class EffectRunner {
+  /** Live effects by key: running, or waiting for their next attempt. */
+  #live = new Map<string, Running>();
+  #waiting: Running[] = [];
+  #work = new Set<Promise<void>>();
+  #active = 0;
+  #stopped = false;
+  retries = 0;
+
+  constructor(readonly ports: EffectPorts) {}
+
+  get running(): number {
+    return this.#active;
+  }
+
+  get waiting(): number {
+    return this.#live.size - this.#active;
+  }
+
+  isLive(key: string): boolean {
+    return this.#live.has(key);
+  }
+
+  /** Starts an effect whose row is durable. `reattach`: an earlier process began this attempt. */
+  start(row: EffectRow, options: { reattach?: boolean } = {}): void {
+    if (this.#stopped || this.#live.has(row.key)) return;
+    const running: Running = {
+      row,
+      controller: new AbortController(),
+      listeners: new Set(),
+      early: [],
+      reattach: options.reattach ?? false,
+    };
+    this.#live.set(row.key, running);
+    this.#schedule(running);
+  }
+
+  /** Tells the owner of an effect that is not to be run again. */
+  async cutOff(row: EffectRow, error: ReturnType<typeof errorOf>): Promise<void> {
+    await this.#fail(row, error);
+  }
+
+  /** The owner does not want it any more. */
+  abort(key: string): void {
+    const running = this.#live.get(key);
+    if (running === undefined) return;
+    this.#live.delete(key);
+    running.controller.abort(new DOMException("The actor has left the state", "AbortError"));
+  }
+
+  tell(key: string, event: EventInput): void {
+    const running = this.#live.get(key);
+    if (running === undefined) return;
+    if (running.listeners.size === 0) running.early.push(event);
+    for (const listener of running.listeners) listener(event);
+  }
+
+  /** Aborts everything and waits until it has let go, up to `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopped = true;
+    for (const { controller } of this.#live.values()) {
+      controller.abort(new DOMException("The system is stopping", "AbortError"));
+    }
+    this.#live.clear();
+    await this.#settled(graceMs);
+  }
+
+  /** Resolves when nothing runs any more, or after `ms`. */
+  async idle(ms: number): Promise<void> {
+    await this.#settled(ms);
+  }
+
+  async #settled(ms: number): Promise<void> {
+    if (this.#work.size === 0 || ms <= 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.ports.clock.wake(this.ports.clock.now() + ms, resolve);
+      void Promise.allSettled([...this.#work]).then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  #schedule(running: Running): void {
+    const { clock } = this.ports;
+    const { row, controller } = running;
+    if (controller.signal.aborted) return;
+    if (row.notBefore > clock.now()) {
+      const cancel = clock.wake(row.notBefore, () => this.#schedule(running));
+      controller.signal.addEventListener("abort", cancel, { once: true });
+      return;
+    }
+    if (this.#active >= MAX_RUNNING_EFFECTS) {
+      this.#waiting.push(running);
+      return;
+    }
+    this.#active += 1;
+    const work = this.#attempt(running).finally(() => {
+      this.#active -= 1;
+      this.#work.delete(work);
+      this.#startWaiting();
+    });
+    this.#work.add(work);
+  }
+
+  #startWaiting(): void {
+    while (this.#active < MAX_RUNNING_EFFECTS) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#schedule(next);
+    }
+  }
+
+  async #attempt(running: Running): Promise<void> {
+    const { row } = running;
+    const effect = this.ports.effectOf(row);
+    if (effect === undefined) return;
+    let report: () => Promise<void>;
+    try {
+      const output = await this.#run(effect, running);
+      report = () => this.#succeed(row, output);
+    } catch (error) {
+      // Aborted by its owner or by a stop: nobody wants to hear of it.
+      if (running.controller.signal.aborted) return;
+      if (this.#mayRetry(effect, row)) return await this.#retry(effect, running, error);
+      report = () => this.#fail(row, errorOf(error));
+    }
+    await this.#report(running, report);
+    this.#live.delete(row.key);
+  }
+
+  /** One attempt against its deadline. */
+  async #run(effect: Effect, running: Running): Promise<unknown> {
+    const { clock } = this.ports;
+    const { row } = running;
+    const input = await this.ports.inputOf(row);
+    const timeoutMs = effect.timeoutMs ?? EFFECT_TIMEOUT_MS;
+    const deadline = new AbortController();
+    const signal = AbortSignal.any([running.controller.signal, deadline.signal]);
+    const context = this.#context(running, signal);
+    const cancel = Number.isFinite(timeoutMs)
+      ? clock.wake(clock.now() + timeoutMs, () => {
+        deadline.abort(new DOMException(`No result within ${timeoutMs} ms`, "TimeoutError"));
+      })
+      : () => {};
+    try {
+      const resume = running.reattach ? effect.reattach : undefined;
+      const call = resume ?? effect.run;
+      const work = (async () => await call.call(effect, input as never, context))();
+      return await untilExpired(work, deadline.signal);
+    } finally {
+      cancel();
+      running.listeners.clear();
+    }
+  }
+
+  #context(running: Running, signal: AbortSignal): EffectContext {
+    const { row } = running;
+    return {
+      key: row.key,
+      attempt: row.attempt,
+      address: row.address,
+      signal,
+      send: async (event) => {
+        if (signal.aborted) throw signal.reason;
+        await this.ports.deliver(row, event as JsonEvent, false);
+      },
+      receive: (listener) => {
+        running.listeners.add(listener);
+        for (const event of running.early.splice(0)) listener(event);
+      },
+      append: (channel, data) => this.ports.append(row, channel, data),
+    };
+  }
+
+  async #succeed(row: EffectRow, output: unknown): Promise<void> {
+    if (row.type !== "invoke") return await this.ports.finish(row);
+    const type = `xstate.done.actor.${row.childId}`;
+    await this.ports.deliver(row, { type, output, actorId: row.childId } as JsonEvent, true);
+  }
+
+  #mayRetry(effect: Effect, row: EffectRow): boolean {
+    const fallback = row.type === "invoke" ? 1 : ACTION_MAX_ATTEMPTS;
+    return row.attempt < (effect.maxAttempts ?? fallback);
+  }
+
+  async #retry(effect: Effect, running: Running, cause: unknown): Promise<void> {
+    const { row } = running;
+    const { clock, log } = this.ports;
+    const backoff = effect.backoff ?? ((attempt) => exponential(attempt, this.ports.random()));
+    const waitMs = Math.min(MAX_BACKOFF_MS, backoff(row.attempt));
+    const { address, key, attempt } = row;
+    log("warn", `Effect "${row.src}" failed, trying again`, {
+      address,
+      effect: key,
+      attempt,
+      waitMs,
+      error: errorOf(cause),
+    });
+    this.retries += 1;
+    running.row = { ...row, attempt: attempt + 1, notBefore: clock.now() + waitMs };
+    running.reattach = false;
+    await this.#report(running, () => this.ports.reschedule(running.row));
+    this.#schedule(running);
+  }
+
+  async #fail(row: EffectRow, error: ReturnType<typeof errorOf>): Promise<void> {
+    if (row.type !== "invoke") return await this.ports.giveUp(row, error);
+    const type = `xstate.error.actor.${row.childId}`;
+    await this.ports.deliver(row, { type, error, actorId: row.childId }, true);
+  }
+
+  /** Sees a result through to the database, also when the disk is full for a while. */
+  async #report(running: Running, write: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.ports;
+    while (!running.controller.signal.aborted) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.failure !== "full") {
+          log("error", "An effect's result could not be applied", {
+            effect: running.row.key,
+            error: errorOf(error),
+          });
+          return;
+        }
+        await new Promise<void>((resolve) => clock.wake(clock.now() + STORE_RETRY_MS, resolve));
+      }
+    }
+  }
+}
+
+/** 1 s × 2^n with ±20 % jitter. */
+function exponential(attempt: number, random: number): number {
+  return 1_000 * 2 ** (attempt - 1) * (0.8 + 0.4 * random);
+}
+
+/** The work, or the deadline's error where the work does not mind its signal. */
+function untilExpired<T>(work: Promise<T>, deadline: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const expire = () => reject(deadline.reason);
+    deadline.addEventListener("abort", expire, { once: true });
+    work.then(resolve, reject).finally(() => deadline.removeEventListener("abort", expire));
+  });
+}

@@ -1,0 +1,108 @@
+/**
+ * Time travel: an actor at any revision, by folding its journal again from the nearest base
+ * snapshot with the definition in force. Nothing is written.
+ */
+import type { AnyMachineSnapshot } from "xstate";
+import type { JournalRow, Store } from "../store/store.ts";
+import type { Address } from "./address.ts";
+import { stampInput } from "./deliver.ts";
+import type { JsonEvent } from "./envelope.ts";
+import { NotFoundError } from "./errors.ts";
+import type { PersistedSnapshot } from "./kind.ts";
+import type { RegisteredKind } from "./registry.ts";
+import { firstStep, persist, restore, step, type StepOwner } from "./step.ts";
+
+/** The actor's columns that do not change with its revisions. */
+export type Folded = { snapshot: AnyMachineSnapshot; at: number; revision: number };
+
+const PAGE = 500;
+
+/** Folds up to a revision. Throws `NotFoundError` where the journal does not reach that far. */
+export async function fold(
+  store: Store,
+  kind: RegisteredKind,
+  options: { address: Address; parent: Address | null; revision: number },
+): Promise<Folded> {
+  const { address, parent, revision } = options;
+  const base = await store.baseOf(address, revision);
+  let folded: Folded | undefined;
+  if (base !== undefined) {
+    const owner = { address, parent, revision: base.revision };
+    const persisted = JSON.parse(base.snapshot) as PersistedSnapshot;
+    const [row] = await store.journal({
+      address,
+      afterRevision: base.revision - 1,
+      upToRevision: base.revision,
+      limit: 1,
+    });
+    const snapshot = restore(kind.durable, owner, persisted);
+    folded = { snapshot, at: row?.at ?? 0, revision: base.revision };
+  }
+  let after = 0;
+  while ((folded?.revision ?? 0) < revision) {
+    const rows = await store.journal({
+      address,
+      after,
+      afterRevision: base?.revision ?? 0,
+      upToRevision: revision,
+      limit: PAGE,
+    });
+    for (const row of rows) {
+      after = row.seq;
+      if (row.outcome === "taken") {
+        folded = apply(kind, { address, parent, revision: row.revision }, folded, row);
+      }
+    }
+    if (rows.length < PAGE) break;
+  }
+  if (folded?.revision !== revision) {
+    throw new NotFoundError(`Cannot find ${address} at revision ${revision}`);
+  }
+  return folded;
+}
+
+/** Compares a fold with what is stored. `null` when they are the same, byte for byte. */
+export function difference(
+  kind: RegisteredKind,
+  folded: Folded,
+  stored: string,
+): string | null {
+  const again = canonical(JSON.parse(JSON.stringify(persist(kind.durable, folded.snapshot))));
+  const before = canonical(JSON.parse(stored));
+  if (again === before) return null;
+  let at = 0;
+  while (again[at] === before[at]) at += 1;
+  const around = (text: string) => text.slice(Math.max(0, at - 40), at + 40);
+  return `stored …${around(before)}… but folds to …${around(again)}…`;
+}
+
+/** JSON with the keys of every object in order, so that equal values have equal bytes. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, part) => {
+    if (part === null || typeof part !== "object" || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => a < b ? -1 : 1));
+  });
+}
+
+function apply(
+  kind: RegisteredKind,
+  owner: StepOwner,
+  folded: Folded | undefined,
+  row: JournalRow,
+): Folded {
+  const event = JSON.parse(row.event) as JsonEvent;
+  if (folded === undefined) {
+    if (event.type !== "xstate.init") {
+      throw new NotFoundError(
+        `Cannot fold ${owner.address}: its history starts with "${event.type}"`,
+      );
+    }
+    const { snapshot } = firstStep(kind.durable, owner, stampInput(event.input, row.at));
+    return { snapshot, at: row.at, revision: row.revision };
+  }
+  const { snapshot } = step(kind.durable, owner, {
+    snapshot: folded.snapshot,
+    event: { ...event, at: row.at },
+  });
+  return { snapshot, at: row.at, revision: row.revision };
+}

@@ -1,0 +1,148 @@
+/**
+ * Coming back: takes the lease, reads what was in flight (slots, watches, effects, the next
+ * timer), takes over actors of older definitions, and says what it found. Actors that nothing is
+ * owed to stay on disk.
+ */
+import type { EffectRow, Lease, Store } from "../store/store.ts";
+import { kindOf } from "./address.ts";
+import type { Clock } from "./clock.ts";
+import { type Committer, readAll, reloadClaims } from "./committer.ts";
+import { StoreError } from "./errors.ts";
+import { LEASE_MS } from "./limits.ts";
+import { prefetch } from "./loader.ts";
+import type { RecoveryReport } from "./api.ts";
+import type { Timers } from "./timers.ts";
+import type { World } from "./world.ts";
+
+/** How often a standby asks whether the lease is free. */
+const LEASE_RETRY_MS = 250;
+/** Actors taken over in one commit. */
+const UPGRADE_PAGE = 200;
+/** An effect that was cut off by this many restarts is taken for their cause. */
+const MAX_CUT_OFF_ATTEMPTS = 20;
+
+/** An effect to be started once everything is in place. */
+export type Pending = { row: EffectRow; how: "rerun" | "reattach" | "fail" };
+
+/** Takes the lease, waiting up to `waitMs` for another process to let go of it. */
+export async function takeLease(
+  store: Store,
+  clock: Clock,
+  options: { bootId: string; waitMs: number },
+): Promise<Lease> {
+  const giveUpAt = clock.now() + options.waitMs;
+  while (true) {
+    try {
+      return await store.acquireLease(options.bootId, clock.now(), LEASE_MS);
+    } catch (error) {
+      const isHeld = error instanceof StoreError && error.failure === "fenced";
+      if (!isHeld || clock.now() >= giveUpAt) throw error;
+      await new Promise<void>((resolve) => clock.wake(clock.now() + LEASE_RETRY_MS, resolve));
+    }
+  }
+}
+
+/** Reads what was in flight and says what to do with it. */
+export async function recover(
+  world: World,
+  parts: { committer: Committer; timers: Timers; clock: Clock; lease: Lease; startedAt: number },
+): Promise<{ report: RecoveryReport; pending: Pending[] }> {
+  const { committer, timers, clock, lease, startedAt } = parts;
+  const { store } = world;
+  committer.seq = await store.lastSeq();
+  await reloadClaims(world);
+  const pending = await takeEffects(world, committer, clock.now());
+  const count = (how: Pending["how"]) => pending.filter((effect) => effect.how === how).length;
+  const now = clock.now();
+  const report: RecoveryReport = {
+    bootId: world.bootId,
+    epoch: lease.epoch,
+    lastSeq: committer.seq,
+    effects: { rerun: count("rerun"), reattached: count("reattach"), failed: count("fail") },
+    timers: {
+      armed: await store.countTimers(),
+      overdue: (await store.timersDue(now, 1_000)).length,
+    },
+    slots: world.pools.counts(),
+    watches: world.watches.size,
+    versions: { upgraded: 0, blocked: 0 },
+    unknownKinds: await unknownKinds(world),
+    tookMs: 0,
+  };
+  await timers.arm();
+  report.tookMs = Math.round(performance.now() - startedAt);
+  return { report, pending };
+}
+
+/**
+ * Takes over, page by page, every active actor that an older definition wrote, so that a timer
+ * which the new one wants is armed even for an actor that nobody touches.
+ */
+export async function upgradeAll(
+  world: World,
+  committer: Committer,
+  isStopped: () => boolean,
+): Promise<{ upgraded: number; blocked: number }> {
+  const counts = { upgraded: 0, blocked: 0 };
+  for (const kind of world.registry.all()) {
+    let after = 0;
+    while (!isStopped()) {
+      const rows = await world.store.listOutdated(kind.name, kind.version, after, UPGRADE_PAGE);
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      after = last.createdSeq;
+      const addresses = rows.map((row) => row.address);
+      await committer.write(async (draft) => {
+        await prefetch(world, draft, addresses);
+        const found = addresses.map((address) => draft.found.get(address)?.type);
+        counts.blocked += found.filter((type) => type === "blocked").length;
+        counts.upgraded += found.filter((type) => type === "actor").length;
+      });
+    }
+  }
+  return counts;
+}
+
+/** Marks every effect as this boot's, one attempt further, before any of them runs. */
+async function takeEffects(
+  world: World,
+  committer: Committer,
+  now: number,
+): Promise<Pending[]> {
+  const { store } = world;
+  const rows = await readAll((after: string, limit) => store.listEffects(after, limit), {
+    start: "",
+    next: (row) => row.key,
+  });
+  const pending = rows.flatMap((row) => decide(world, row, now));
+  if (pending.length > 0) {
+    await committer.write((draft) => {
+      draft.rows.effects.push(...pending.map((effect) => effect.row));
+    });
+  }
+  return pending;
+}
+
+function decide(world: World, row: EffectRow, now: number): Pending[] {
+  const kind = world.registry.find(kindOf(row.address));
+  if (kind === undefined) return [];
+  const effect = kind.definition.effects?.[row.src];
+  const isWaiting = row.notBefore > now;
+  const taken = { ...row, bootId: world.bootId, attempt: row.attempt + (isWaiting ? 0 : 1) };
+  if (row.attempt > MAX_CUT_OFF_ATTEMPTS) return [{ row: taken, how: "fail" }];
+  // Between two attempts nothing was running, so there is nothing to take up.
+  if (isWaiting || row.type !== "invoke") return [{ row: taken, how: "rerun" }];
+  switch (effect?.onRestart ?? "rerun") {
+    case "rerun":
+      return [{ row: taken, how: "rerun" }];
+    case "reattach":
+      return [{ row: taken, how: "reattach" }];
+    case "fail":
+      return [{ row: taken, how: "fail" }];
+  }
+}
+
+async function unknownKinds(world: World): Promise<string[]> {
+  const kinds = new Set((await world.store.tallies()).map((tally) => tally.kind));
+  return [...kinds].filter((kind) => world.registry.find(kind) === undefined).sort();
+}
