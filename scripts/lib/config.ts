@@ -79,7 +79,9 @@ export function serverUrl(config: Config): string {
 function complete(config: Config, from: { host: Host; urlGiven: boolean }): Config {
   const { userHome, cwd } = from.host;
   const home = resolve(cwd, config.home.replace(/^~(?=\/|$)/, userHome));
-  const databaseUrl = from.urlGiven ? config.databaseUrl : `file:${join(home, "holdfast.db")}`;
+  const databaseUrl = from.urlGiven
+    ? config.databaseUrl.replace(/^file:(?!\/)(.*)$/, (_, path) => `file:${resolve(cwd, path)}`)
+    : `file:${join(home, "holdfast.db")}`;
   return { ...config, home, databaseUrl };
 }
 

@@ -70,6 +70,8 @@ Deno.test("mergeConfig() makes paths absolute and keeps the database in the home
   assertEquals(tilde.databaseUrl, "file:/users/ann/h/holdfast.db");
   const remote = fromEnvironment({ HOLDFAST_DATABASE_URL: "libsql://db.example" }).config;
   assertEquals(remote.databaseUrl, "libsql://db.example");
+  const relative = fromEnvironment({ HOLDFAST_DATABASE_URL: "file:./x/a.db" }).config;
+  assertEquals(relative.databaseUrl, "file:/projects/site/x/a.db");
 });
 
 const REFUSED: readonly [variable: string, value: string][] = [
