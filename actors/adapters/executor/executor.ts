@@ -3,16 +3,23 @@
  * and a signal, reports through `context`, and returns the result or throws `ExecutorError`. It
  * never sees the system.
  *
- * Events it sends while it runs: `executor.started {pid?, workDir?}` once when the work has
- * really begun; `executor.activity {at?}` when it produced something, at most every
- * `activityEveryMs`. Events it receives: `executor.pause`, `executor.resume`,
- * `executor.input {data}`.
+ * Events it sends while it runs: `executor.preparing {what}` once, when getting the workspace
+ * ready may take long (`what` is "repository"); `executor.started {pid?, startedTicks?, workDir?}`
+ * once, when the work has really begun; `executor.activity` when it produced something, at most
+ * every `activityEveryMs`. Events it receives: `executor.pause`, `executor.resume`,
+ * `executor.interrupt`, `executor.input {data}` and `executor.input {eof: true}`; those that it
+ * cannot act on it leaves.
+ *
+ * When the signal aborts, `run` ends all it started, then throws the signal's reason.
  */
 import type { EffectContext } from "../../runtime/kind.ts";
 import type { JsonObject } from "../../runtime/json.ts";
 
-/** Where the work is done. */
+/** Where the work is done; null is a directory of the task's own, empty at first. */
 export type WorkspaceInput = { path: string } | { repo: string; ref?: string } | null;
+
+/** A process for good: the pid is used again, the pair is not. */
+export type ProcessMark = { pid: number; startedTicks: number };
 
 export type ExecutorInput = {
   taskId: string;
@@ -23,9 +30,15 @@ export type ExecutorInput = {
   workspace: WorkspaceInput;
   /** Literal values added to the environment. */
   env: { readonly [name: string]: string };
+  /** Names whose values are taken from the server's environment when the attempt starts. */
+  envFrom: string[];
+  /** Keeps standard input open for `executor.input`; else the command reads end of file. */
+  interactive: boolean;
   activityEveryMs: number;
-  /** Between SIGTERM and SIGKILL. */
+  /** Between SIGTERM and SIGKILL; at most `MAX_KILL_GRACE_MS`. */
   killGraceMs: number;
+  /** The process of an earlier attempt, which must not outlive it. */
+  previous: ProcessMark | null;
 };
 
 /** What became of the work when it ran to its end. */
@@ -33,7 +46,7 @@ export type ExecutorResult = {
   /** Null when a signal ended it. */
   exitCode: number | null;
   signal: string | null;
-  /** Standard output and error as they came, capped. */
+  /** Standard output and error as they came: the beginning and the end where it is long. */
   output: string;
   /** Whether `output` is not all of it. */
   truncated: boolean;
@@ -69,6 +82,6 @@ export interface Executor {
    * `ExecutorError("orphaned")`, or returns the result if it can still be had.
    */
   reattach(input: ExecutorInput, context: EffectContext): Promise<ExecutorResult>;
-  /** Whether it can run here, and if not why and what to do. */
+  /** Whether it can run here; `reason` says what is missing and what to do about it. */
   available(): Promise<{ ok: boolean; reason: string | null; details: JsonObject }>;
 }
