@@ -1,0 +1,87 @@
+/**
+ * Runs the server process under a launcher, so that neither outlives the other by accident. The
+ * launcher holds the only writing end of a pipe to the server's stdin: whatever ends the launcher,
+ * SIGKILL too, closes the pipe, and the server ends at once. What the server is told comes first
+ * through the same pipe, as one line of JSON; secrets so stay out of its environment.
+ */
+
+/** How often to look whether the launcher's own parent is still there. */
+const PARENT_CHECK_MS = 500;
+/**
+ * Two SIGINTs closer than this are one key press: a terminal sends it to every process of the
+ * group, and `deno task` passes on the one that it got.
+ */
+const ONE_PRESS_MS = 300;
+
+const PASSED_ON: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+export type LaunchOptions = {
+  args: readonly string[];
+  /** Laid over the launcher's environment. */
+  env: { readonly [name: string]: string };
+  /** What the server reads first from its stdin. */
+  handOver: unknown;
+  /** Stop the server when the process that started the launcher ends. */
+  withParent: boolean;
+};
+
+/** Starts `program` and stays until it has ended; returns its exit code. */
+export async function launch(program: string, options: LaunchOptions): Promise<number> {
+  const server = new Deno.Command(program, {
+    args: [...options.args],
+    env: { ...options.env },
+    stdin: "piped",
+    stdout: "inherit",
+    stderr: "inherit",
+    // A session of its own: Ctrl-C reaches the launcher alone, which passes it on once.
+    detached: true,
+  }).spawn();
+  const letGo = [passOnSignals(server), ...(options.withParent ? [watchParent(server)] : [])];
+  const lifeline = server.stdin.getWriter();
+  try {
+    await handOver(lifeline, options.handOver);
+    return (await server.status).code;
+  } finally {
+    for (const release of letGo) release();
+    await lifeline.abort();
+  }
+}
+
+/** Passes signals on; an impatient second SIGINT kills. */
+function passOnSignals(server: Deno.ChildProcess): () => void {
+  let firstInterruptAt: number | undefined;
+  const listeners = PASSED_ON.map((signal) => {
+    const listener = () => {
+      if (signal !== "SIGINT") return server.kill(signal);
+      const now = performance.now();
+      if (firstInterruptAt === undefined) server.kill("SIGINT");
+      else if (now - firstInterruptAt > ONE_PRESS_MS) server.kill("SIGKILL");
+      firstInterruptAt ??= now;
+    };
+    Deno.addSignalListener(signal, listener);
+    return [signal, listener] as const;
+  });
+  return () => {
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+  };
+}
+
+/** An orphan gets another parent. */
+function watchParent(server: Deno.ChildProcess): () => void {
+  const parent = Deno.ppid;
+  const timer = setInterval(() => {
+    if (Deno.ppid === parent) return;
+    clearInterval(timer);
+    server.kill("SIGTERM");
+  }, PARENT_CHECK_MS);
+  return () => clearInterval(timer);
+}
+
+async function handOver(writer: WritableStreamDefaultWriter<Uint8Array>, value: unknown) {
+  try {
+    await writer.write(new TextEncoder().encode(`${JSON.stringify(value)}\n`));
+  } catch (error) {
+    // A server that ended before it read says why by itself; its exit code is what counts.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * `deno task start`: reads the configuration, works out the least permissions that it needs, and
+ * runs the server (`serve.ts`) with those, as a process of its own. This process opens no socket
+ * and reads no data; it only watches over the server.
+ */
+import { fileURLToPath } from "node:url";
+import { runScript } from "./lib/args.ts";
+import type { SourcedConfig } from "./lib/config.ts";
+import { launch } from "./lib/launcher.ts";
+import { createOutput } from "./lib/output.ts";
+import { libsqlDirectory, serverPermissions } from "./lib/permissions.ts";
+import { readConfig, SETTING_OPTIONS } from "./lib/read_config.ts";
+import { settingNames, SETTINGS, shown } from "./lib/settings.ts";
+
+const SPEC = {
+  name: "start",
+  summary: "Starts the server. Settings: defaults < holdfast.json < environment < options.",
+  options: {
+    ...SETTING_OPTIONS,
+    "print-config": { type: "boolean", help: "Print every setting and its source, and end" },
+    "with-parent": { type: "boolean", help: "Stop when the process that started this one ends" },
+  },
+  examples: [
+    "deno task start",
+    "deno task start --listen 127.0.0.1:8080 --home ./data",
+    "deno task start --print-config --json",
+  ],
+} as const;
+
+if (import.meta.main) {
+  await runScript(SPEC, async ({ options }) => {
+    const sourced = readConfig(options);
+    if (options["print-config"]) return printConfig(sourced, options);
+    return await launch(Deno.execPath(), {
+      args: serverArguments(sourced),
+      env: withoutSecrets(),
+      handOver: sourced.config,
+      withParent: options["with-parent"],
+    });
+  });
+}
+
+/** The whole command line of the server, after the name of the program. */
+function serverArguments({ config }: SourcedConfig): string[] {
+  const libsqlDir = libsqlDirectory(import.meta.resolve("@libsql/client"));
+  return [
+    "run",
+    // Progress of a first download is for people.
+    ...(Deno.stderr.isTerminal() ? [] : ["--quiet"]),
+    "--no-prompt",
+    "--frozen",
+    "--deny-import",
+    `--config=${pathOf("../deno.json")}`,
+    ...serverPermissions(config, { libsqlDir }),
+    pathOf("./serve.ts"),
+  ];
+}
+
+/** The server is handed its secrets; in its environment its tasks could find them. */
+function withoutSecrets(): { [name: string]: string } {
+  const secrets = settingNames().map((name) => SETTINGS[name]).filter((setting) => setting.secret);
+  return Object.fromEntries(secrets.map(({ env }) => [env, ""]));
+}
+
+function printConfig(
+  { config, sources }: SourcedConfig,
+  options: { json: boolean; quiet: boolean },
+) {
+  const rows = settingNames().map((name) => ({
+    name,
+    value: shown(name, config[name]),
+    source: sources[name],
+    env: SETTINGS[name].env,
+  }));
+  createOutput(options).table(rows, [
+    { title: "SETTING", value: (row) => row.name },
+    { title: "VALUE", value: (row) => row.value === null ? null : String(row.value) },
+    { title: "SOURCE", value: (row) => row.source },
+    { title: "VARIABLE", value: (row) => row.env },
+  ]);
+}
+
+function pathOf(relative: string): string {
+  return fileURLToPath(import.meta.resolve(relative));
+}
