@@ -4,7 +4,7 @@
  */
 import { z } from "@hono/zod-openapi";
 import type { Json, JsonObject } from "../actors/runtime/json.ts";
-import type { Inspection, ListQuery } from "../actors/runtime/system.ts";
+import type { Inspection, ListQuery } from "../actors/runtime/api.ts";
 import { AddressParam, addressParams } from "./address_params.ts";
 import { answer } from "./answer.ts";
 import { type Api, mount } from "./endpoint.ts";

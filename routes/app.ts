@@ -5,7 +5,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
-import type { System } from "../actors/runtime/system.ts";
+import type { System } from "../actors/runtime/api.ts";
 import { mountActors } from "./actors.ts";
 import { responseOf } from "./answer.ts";
 import { hostCheck, originCheck, tokenCheck } from "./auth.ts";
@@ -26,6 +26,7 @@ import { mountMetrics } from "./metrics.ts";
 import { declareComponents } from "./openapi.ts";
 import { mountPage } from "./page.ts";
 import { mountPools } from "./pools.ts";
+import { mountTasks } from "./tasks.ts";
 import { createStreams } from "./streams.ts";
 
 /** Makes the app. `app.fetch` serves requests; nothing runs before the first. */
@@ -36,7 +37,7 @@ export function createApp(system: System, options: Partial<AppConfig> = {}): Ope
     app,
     system,
     config,
-    idempotency: createIdempotency(system),
+    idempotency: createIdempotency(system, config.redact),
     streams: createStreams(config),
     metrics: createHttpMetrics(),
     routes: new Map(),
@@ -53,6 +54,7 @@ export function createApp(system: System, options: Partial<AppConfig> = {}): Ope
 
 /** In the order in which the reference lists them; the reference itself comes last. */
 const RESOURCES: readonly ((api: Api) => void)[] = [
+  mountTasks,
   mountActors,
   mountEvents,
   mountKinds,

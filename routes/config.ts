@@ -1,7 +1,7 @@
 /** What the HTTP edge can be told, with its defaults. Reading the environment is not its work. */
 import type { Clock } from "../actors/runtime/clock.ts";
 import { systemClock } from "../actors/runtime/clock.ts";
-import type { Logger } from "../actors/runtime/system.ts";
+import type { Logger } from "../actors/runtime/api.ts";
 import { HEARTBEAT_MS, MAX_BODY_BYTES, MAX_STREAMS, MAX_URL_CHARS } from "./limits.ts";
 
 export type AppConfig = {

@@ -5,7 +5,7 @@
 import type { Context } from "hono";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import type { System } from "../actors/runtime/system.ts";
+import type { System } from "../actors/runtime/api.ts";
 import { type Answer, responseOf } from "./answer.ts";
 import { checkMediaType, parseJson, readText } from "./body.ts";
 import type { AppConfig } from "./config.ts";

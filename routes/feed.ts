@@ -3,7 +3,7 @@
  * into bytes once, however many read it.
  */
 import { z } from "@hono/zod-openapi";
-import type { FeedEntry, FeedItem, FeedOptions } from "../actors/runtime/system.ts";
+import type { FeedEntry, FeedItem, FeedOptions } from "../actors/runtime/api.ts";
 import { AddressParam } from "./address_params.ts";
 import { type Api, type Call, mount } from "./endpoint.ts";
 import { invalidInput } from "./errors.ts";

@@ -9,7 +9,8 @@ import { z } from "zod";
 import { AlreadyAnsweredError, KeyReusedError } from "../actors/runtime/errors.ts";
 import type { Json } from "../actors/runtime/json.ts";
 import type { ActorRecord } from "../actors/runtime/kind.ts";
-import type { Receipt, SendOptions, System } from "../actors/runtime/system.ts";
+import type { Receipt, SendOptions, System } from "../actors/runtime/api.ts";
+import { mapStrings } from "../actors/runtime/payload.ts";
 import type { Answer } from "./answer.ts";
 import { ProblemError } from "./errors.ts";
 import { keyedMutex } from "./lib/keyed_mutex.ts";
@@ -57,14 +58,18 @@ const StoredAnswer = z.object({
   body: z.json(),
 });
 
-export function createIdempotency(system: System): Idempotency {
+/** `redact` takes secrets out of records before an answer is made of them and kept. */
+export function createIdempotency(
+  system: System,
+  redact: (text: string) => string,
+): Idempotency {
   const oneByOne = keyedMutex();
   return {
     run: (request, work, refused) =>
       oneByOne(request.key, async () => {
         const before = await system.answerTo(request.key, request.fingerprint);
         if (before !== undefined) return replayed(before);
-        return await runOnce(system, request, { work, refused });
+        return await runOnce(system, request, { work, refused, redact });
       }),
     unkept: {
       commit: async (act, answer) => {
@@ -98,9 +103,10 @@ export function fingerprintOf(method: string, url: string, body: string): string
 async function runOnce(
   system: System,
   { key, fingerprint }: OnceRequest,
-  { work, refused }: {
+  { work, refused, redact }: {
     work: (once: Once) => Promise<Answer>;
     refused: (error: unknown) => Answer;
+    redact: (text: string) => string;
   },
 ): Promise<Answer> {
   let settled = false;
@@ -111,7 +117,8 @@ async function runOnce(
         idempotency: {
           key,
           fingerprint,
-          answer: (record, made) => kept = answer(record, made),
+          // Inside the commit a record is as it is stored, not as it may be shown.
+          answer: (record, made) => kept = answer(mapStrings(record, redact), made),
         },
       });
       // A duplicate event has no commit of its own for the answer to go with.

@@ -41,3 +41,26 @@ export const MAX_LABEL_FILTERS = 10;
 
 /** What a client should wait when the server cannot take a request at present, seconds. */
 export const UNAVAILABLE_RETRY_AFTER_S = 5;
+
+/** Arguments of a command, the program included. */
+export const MAX_COMMAND_PARTS = 1_024;
+/** Longest title, name, key or other short text, characters. */
+export const MAX_NAME_CHARS = 255;
+/** Longest path or URL of a workspace, characters. */
+export const MAX_WORKSPACE_CHARS = 4_096;
+/** Tasks that one task may wait for. */
+export const MAX_DEPENDENCIES = 100;
+/** Labels of a task. */
+export const MAX_LABELS = 50;
+/** Variables that a task may set, and that it may ask for. */
+export const MAX_ENV_NAMES = 200;
+/** Error codes that a task may name as worth another attempt. */
+export const MAX_RETRY_CODES = 50;
+/** Longest time limit of any kind that a task may ask for. */
+export const MAX_LIMIT_MS = 366 * 24 * 60 * 60_000;
+/** Most attempts that a task may ask for. */
+export const MAX_TASK_ATTEMPTS = 1_000;
+/** Longest input to a running task at once, characters. */
+export const MAX_INPUT_CHARS = 256 * 1024;
+/** Longest reason given with a command, characters. */
+export const MAX_REASON_CHARS = 1_000;

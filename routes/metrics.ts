@@ -3,7 +3,7 @@
  * routes, and the first word of a pool's name, since the rest of it is the caller's.
  */
 import { z } from "@hono/zod-openapi";
-import type { Health, PoolStatus, Stats } from "../actors/runtime/system.ts";
+import type { Health, PoolStatus, Stats } from "../actors/runtime/api.ts";
 import { type Api, mount } from "./endpoint.ts";
 import { type HttpMetrics, LATENCY_BUCKETS_S } from "./http_metrics.ts";
 

@@ -2,14 +2,13 @@
 import { z } from "@hono/zod-openapi";
 import { PAGE_DEFAULT, PAGE_MAX } from "../actors/runtime/limits.ts";
 import type { Json } from "../actors/runtime/json.ts";
-import type { Page } from "../actors/runtime/system.ts";
+import type { Page } from "../actors/runtime/api.ts";
 import { type Answer, answer } from "./answer.ts";
-import { MAX_HEADER_CHARS } from "./limits.ts";
 
 /** `limit` and `cursor` of any list. */
 export const pageFields = {
   limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(PAGE_DEFAULT),
-  cursor: z.string().min(1).max(MAX_HEADER_CHARS).optional()
+  cursor: z.string().regex(/^c[0-9a-z]{1,10}$/, "not a cursor that this server gave").optional()
     .openapi({ description: "The `nextCursor` of the page before, with the same filters" }),
 };
 

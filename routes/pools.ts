@@ -1,7 +1,7 @@
 /** `/v1/pools`: how many places each pool has, and who holds or waits for them. */
 import { z } from "@hono/zod-openapi";
 import { NotFoundError } from "../actors/runtime/errors.ts";
-import type { PoolStatus } from "../actors/runtime/system.ts";
+import type { PoolStatus } from "../actors/runtime/api.ts";
 import { answer } from "./answer.ts";
 import { type Api, mount } from "./endpoint.ts";
 import { pageFields, pageOf } from "./paging.ts";
@@ -26,7 +26,7 @@ export function mountPools(api: Api): void {
     path: "/v1/pools",
     tag: "Pools",
     summary: "List pools by name",
-    query: z.strictObject(pageFields),
+    query: z.strictObject({ ...pageFields, cursor: Name.optional() }),
     answers: { 200: { description: "A page of pools", schema: pageOf(PoolSchema) } },
   }, ({ query }) => Promise.resolve(answer(pageOfPools(api.system.pools(), query))));
 

@@ -5,7 +5,7 @@
 import { z } from "@hono/zod-openapi";
 import type { JsonObject } from "../actors/runtime/json.ts";
 import type { ActorRecord } from "../actors/runtime/kind.ts";
-import type { FeedEntry, Receipt } from "../actors/runtime/system.ts";
+import type { FeedEntry, Receipt } from "../actors/runtime/api.ts";
 import { iso, isoOrNull } from "./lib/times.ts";
 
 export const Status = z.enum(["active", "done", "error", "stopped"]).openapi("Status");

@@ -23,7 +23,7 @@ function setUp() {
       return Promise.resolve();
     },
   });
-  const { run } = createIdempotency(system);
+  const { run } = createIdempotency(system, (text) => text);
   let calls = 0;
   const work = () => Promise.resolve(answer({ call: ++calls }, { status: 201 }));
   return { run, work, calls: () => calls };

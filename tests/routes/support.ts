@@ -1,6 +1,6 @@
 /** What the tests of the edge share: a clock that is moved by hand, and a system of only a part. */
 import type { Clock } from "../../actors/runtime/clock.ts";
-import type { System } from "../../actors/runtime/system.ts";
+import type { System } from "../../actors/runtime/api.ts";
 
 export type HandClock = Pick<Clock, "now" | "wake"> & {
   /** Moves the time on and runs what is due, in order. */

@@ -1,0 +1,102 @@
+/** A task as the API shows it, and the filters of a list of them. */
+import { z } from "@hono/zod-openapi";
+import type { JsonObject } from "../actors/runtime/json.ts";
+import type { ActorRecord } from "../actors/runtime/kind.ts";
+import type { ListQuery, System } from "../actors/runtime/api.ts";
+import type { IndexValue } from "../actors/store/store.ts";
+import { taskSummary } from "../actors/task_view.ts";
+import { AddressParam } from "./address_params.ts";
+import { type Answer, answer } from "./answer.ts";
+import { iso, withIsoTimes } from "./lib/times.ts";
+import { MAX_LABEL_FILTERS, MAX_NAME_CHARS } from "./limits.ts";
+import { listOf } from "./paging.ts";
+import { etagOf, Status, Time } from "./render.ts";
+import { PRIORITIES, TaskId } from "./task_body.ts";
+
+export const TaskSchema = z.looseObject({
+  id: TaskId,
+  state: z.string().openapi({ example: "running.working" }),
+  revision: z.int(),
+  status: Status,
+  createdAt: Time,
+  updatedAt: Time,
+  result: z.looseObject({
+    exitCode: z.int().nullable().optional(),
+    output: z.string().optional(),
+    truncated: z.boolean().optional(),
+  }).nullable().optional(),
+  error: z.strictObject({ code: z.string(), message: z.string() }).nullable().optional(),
+}).openapi("Task");
+
+/** A task's id in a path, whatever its form: one that cannot exist is not found. */
+export const taskParams = z.strictObject({
+  id: z.string().openapi({ example: "task_V1StGXR8" }),
+});
+
+/** What a list of tasks may be narrowed by. */
+export const filterFields = {
+  state: z.string().min(1).max(MAX_NAME_CHARS).optional()
+    .openapi({ description: "This state, or any below it: `running` finds `running.working`" }),
+  priority: z.enum(["none", "low", "medium", "high", "urgent", "0", "1", "2", "3", "4"]).optional(),
+  agent: z.string().min(1).optional(),
+  workspace: z.string().min(1).optional()
+    .openapi({ description: "Path or repository, as it was given" }),
+  parent: AddressParam.optional(),
+};
+
+export const labelFilter = listOf(MAX_LABEL_FILTERS, "`name=value`, or `name` for any value");
+
+type Filter = {
+  state?: string | undefined;
+  label?: readonly string[] | undefined;
+  priority?: string | undefined;
+  agent?: string | undefined;
+  workspace?: string | undefined;
+  parent?: string | undefined;
+};
+
+/** A filter as the system takes it. */
+export function listQueryOf({ state, label, priority, ...rest }: Filter): ListQuery {
+  const index: IndexValue[] = (label ?? []).map((value) => ({ name: "label", value }));
+  if (priority !== undefined) {
+    index.push({ name: "priority", value: String(PRIORITIES[priority] ?? priority) });
+  }
+  for (const name of ["agent", "workspace", "parent"] as const) {
+    const value = rest[name];
+    if (value !== undefined) index.push({ name, value });
+  }
+  return { ...state === undefined ? {} : { state }, index };
+}
+
+/** A task in full. */
+export function showTask(system: System, record: ActorRecord): JsonObject {
+  return { ...withIsoTimes(system.view(record)), ...commonFields(record) };
+}
+
+/** A task as one of many, without its longest texts. */
+export function showSummary(record: ActorRecord): JsonObject {
+  // What a definition cannot take over, it cannot read either.
+  const summary = record.blocked === null ? taskSummary(record) : {};
+  return { ...withIsoTimes(summary), ...commonFields(record) };
+}
+
+/** What became of a task, with its revision as ETag; a new one with its place. */
+export function taskAnswer(record: ActorRecord, status = 200): Answer {
+  const location = { location: `/v1/tasks/${record.id}` };
+  const etag = { etag: etagOf(record.revision) };
+  const headers = status === 201 ? { ...etag, ...location } : etag;
+  return answer(showSummary(record), { status, headers });
+}
+
+function commonFields(record: ActorRecord): JsonObject {
+  const { id, state, revision, status, blocked, createdAt, updatedAt } = record;
+  return {
+    id,
+    state,
+    revision,
+    status,
+    ...blocked === null ? {} : { blocked },
+    createdAt: iso(createdAt),
+    updatedAt: iso(updatedAt),
+  };
+}
