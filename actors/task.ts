@@ -1,0 +1,58 @@
+/**
+ * The task as a kind: its statechart, the executors that do its work, its view. An executor is
+ * chosen by name for each attempt; how it works is its own business.
+ */
+import { taskMachine } from "../machines/task.ts";
+import type { AttemptInput } from "../machines/task_requests.ts";
+import { type Executor, ExecutorError } from "./adapters/executor/executor.ts";
+import { defineEffect, type Effect, type KindDefinition } from "./runtime/kind.ts";
+import { taskState } from "./task_state.ts";
+import { taskIndex, taskView } from "./task_view.ts";
+
+export type TaskKindOptions = {
+  /** By the name that a task gives. */
+  executors: { readonly [name: string]: Executor };
+  /** Takes secrets out of a text. */
+  redact?: (text: string) => string;
+};
+
+/** Makes the kind `task`. */
+export function createTaskKind({ executors, redact }: TaskKindOptions): KindDefinition {
+  return {
+    name: "task",
+    version: 1,
+    machine: taskMachine,
+    effects: { executor: executorEffect(executors) },
+    state: taskState,
+    view: taskView,
+    index: taskIndex,
+    ...(redact === undefined ? {} : { redact }),
+  };
+}
+
+/**
+ * One attempt. Its time limit and its retries are the statechart's; an attempt that a restart cut
+ * off is given to its executor to clear away, so that the retry policy hears of it as `orphaned`.
+ */
+function executorEffect(executors: TaskKindOptions["executors"]): Effect {
+  return defineEffect({
+    run: (input: AttemptInput, context) => pick(executors, input).run(input, context),
+    reattach: (input: AttemptInput, context) => pick(executors, input).reattach(input, context),
+    timeoutMs: Infinity,
+    maxAttempts: 1,
+    onRestart: "reattach",
+  });
+}
+
+function pick(
+  executors: TaskKindOptions["executors"],
+  { executor, taskId }: AttemptInput,
+): Executor {
+  const found = Object.hasOwn(executors, executor) ? executors[executor] : undefined;
+  if (found !== undefined) return found;
+  const known = Object.keys(executors).join(", ");
+  throw new ExecutorError(
+    "spawn_failed",
+    `Cannot run task "${taskId}": executor "${executor}" is not one of ${known}`,
+  );
+}

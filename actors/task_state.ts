@@ -1,0 +1,27 @@
+/**
+ * The names by which users know a task's states. The statechart is finer: it keeps the slot
+ * beside the work, and tells apart how a task waits; none of that is anyone's business outside.
+ */
+import type { Json } from "./runtime/json.ts";
+
+/** `running.paused` of `{active: {slot: "released", work: {attempt: {running: "paused"}}}}`. */
+export function taskState(value: Json): string {
+  const active = child(value, "active");
+  if (active === undefined) return topOf(value);
+  const attempt = child(child(active, "work"), "attempt");
+  if (attempt === undefined) return "queued";
+  const running = child(attempt, "running");
+  return running === undefined ? "dispatched" : `running.${topOf(running)}`;
+}
+
+function topOf(value: Json): string {
+  if (typeof value === "string") return value;
+  const [name] = Object.keys(value ?? {});
+  if (name === undefined) throw new TypeError(`Cannot name state ${JSON.stringify(value)}`);
+  return name;
+}
+
+function child(value: Json | undefined, name: string): Json | undefined {
+  if (value === null || typeof value !== "object") return undefined;
+  return (value as { readonly [key: string]: Json })[name];
+}

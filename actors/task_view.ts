@@ -1,0 +1,81 @@
+/**
+ * A task as the API shows it and as lists find it. Times are ms since the epoch; making text of
+ * them is the edge's work.
+ */
+import type { TaskContext } from "../machines/task_context.ts";
+import { workspaceName } from "../machines/task_requests.ts";
+import type { Json, JsonObject } from "./runtime/json.ts";
+import type { ActorRecord } from "./runtime/kind.ts";
+
+/** States in which a task has not been handed out yet; only then it can stand for another. */
+const UNTOUCHED: readonly string[] = ["pending", "queued"];
+
+/** Everything a user may see. Values of the environment are not shown, only their names. */
+export function taskView(record: ActorRecord): JsonObject {
+  const context = contextOf(record);
+  const { settings, progress } = context;
+  const { env, envFrom, ...shown } = settings;
+  return json({
+    ...shown,
+    envNames: [...Object.keys(env), ...envFrom],
+    state: record.state,
+    revision: record.revision,
+    attempt: context.attempt,
+    epoch: context.epoch,
+    waitsFor: context.waitsFor,
+    result: context.result,
+    error: context.error,
+    question: context.question,
+    sessionId: context.sessionId,
+    workDir: context.workDir,
+    progress: { lastActivityAt: context.lastActivityAt, ...progress },
+    queuedAt: context.queuedAt,
+    startedAt: context.startedAt,
+    stuckAt: context.stuckAt,
+    retryAt: context.retryAt,
+    endedAt: context.endedAt,
+    updatedAt: record.updatedAt,
+  });
+}
+
+/** A task as one of many: its output, prompt and command are left to the whole view. */
+export function taskSummary(record: ActorRecord): JsonObject {
+  const { prompt: _, command: __, result, ...rest } = taskView(record);
+  return { ...rest, result: summaryOf(result) };
+}
+
+/** What lists can be filtered by. */
+export function taskIndex(
+  record: ActorRecord,
+): { readonly [name: string]: string | readonly string[] | undefined } {
+  const { settings } = contextOf(record);
+  const { labels, priority, agent, workspace, parent, coalesceKey, trigger } = settings;
+  const place = workspaceName(workspace);
+  const open = coalesceKey !== null && UNTOUCHED.includes(record.state);
+  return {
+    label: Object.entries(labels).flatMap(([name, value]) => [name, `${name}=${value}`]),
+    priority: String(priority),
+    trigger,
+    ...(agent === null ? {} : { agent }),
+    ...(place === null ? {} : { workspace: place }),
+    ...(parent === null ? {} : { parent }),
+    ...(open ? { coalesceKey } : {}),
+  };
+}
+
+/** Only this kind's machine writes these records, so that their context is a task's. */
+function contextOf(record: ActorRecord): TaskContext {
+  return record.context as unknown as TaskContext;
+}
+
+/** Contexts are JSON by the runtime's own rule; their types are narrower than `Json` can say. */
+function json(object: { readonly [field: string]: unknown }): JsonObject {
+  return object as JsonObject;
+}
+
+function summaryOf(result: Json | undefined): Json {
+  if (result === undefined || result === null || typeof result !== "object") return null;
+  if (Array.isArray(result)) return null;
+  const { output: _, ...rest } = result as JsonObject;
+  return rest;
+}

@@ -1,0 +1,178 @@
+/**
+ * How each event changes what a task remembers, one change a function. Which events it takes, and
+ * when, is the statechart's to say.
+ */
+import { assertEvent } from "xstate";
+import { NO_PROGRESS, taskAddress, type TaskContext } from "./task_context.ts";
+import type { ExecutorAnswer, TaskEvent } from "./task_events.ts";
+import {
+  attemptFailure,
+  cancellation,
+  dependencyFailure,
+  exitFailure,
+  rejection,
+  retryDelayMs,
+} from "./task_policy.ts";
+
+/** What a transition starts from. */
+type Args<E = TaskEvent> = { readonly context: TaskContext; readonly event: E };
+type Change = Partial<TaskContext>;
+
+export function dropDependency({ context, event }: Args): Change {
+  assertEvent(event, "actor.ended");
+  return { waitsFor: context.waitsFor.filter((id) => taskAddress(id) !== event.address) };
+}
+
+export function failDependency({ event }: Args): Change {
+  assertEvent(event, "actor.ended");
+  return { error: dependencyFailure(event) };
+}
+
+export function reject({ event }: Args): Change {
+  assertEvent(event, "task.reject");
+  return { error: rejection(event.reason) };
+}
+
+export function cancel({ event }: Args): Change {
+  assertEvent(event, "task.cancel");
+  return { error: cancellation(event.reason) };
+}
+
+export function enterQueue(args: Args): Change {
+  return { queuedAt: timeOf(args) };
+}
+
+export function leaveQueue(args: Args): Change {
+  return { queuedMs: queuedMs(args), queuedAt: null };
+}
+
+/** A new attempt has its whole time before it. */
+export function beginAttempt(): Change {
+  return { startedAt: null, workedMs: 0, result: null };
+}
+
+export function keepStart({ context, event }: Args): Change {
+  assertEvent(event, "executor.started");
+  const { at, pid, startedTicks } = event;
+  const known = pid !== undefined && startedTicks !== undefined;
+  return {
+    startedAt: at,
+    lastActivityAt: at,
+    process: known ? { pid, startedTicks } : context.process,
+    workDir: event.workDir ?? context.workDir,
+    sessionId: event.sessionId ?? context.sessionId,
+  };
+}
+
+export function noteActivity({ event }: Args): Change {
+  return { lastActivityAt: event.at };
+}
+
+/** After real progress the attempts are counted anew; hand-outs are not. */
+export function noteProgress({ context, event }: Args): Change {
+  assertEvent(event, "executor.progress");
+  const known = Object.keys(NO_PROGRESS);
+  const told = Object.entries(event.progress ?? {}).filter(([name]) => known.includes(name));
+  return { attempt: 1, progress: { ...context.progress, ...Object.fromEntries(told) } };
+}
+
+export function startClock({ event }: Args): Change {
+  return { workingSince: event.at };
+}
+
+export function stopClock({ context, event }: Args): Change {
+  const since = context.workingSince ?? event.at;
+  return { workedMs: context.workedMs + event.at - since, workingSince: null };
+}
+
+export function markStuck({ event }: Args): Change {
+  return { stuckAt: event.at };
+}
+
+export function unmarkStuck(): Change {
+  return { stuckAt: null };
+}
+
+export function keepQuestion({ event }: Args): Change {
+  assertEvent(event, ["executor.inputRequested", "executor.permissionRequested"]);
+  return { question: event.question ?? null };
+}
+
+/** Keeps what a person said until there is a slot in which the executor can go on. */
+export function keepAnswer({ event }: Args): Change {
+  return { answer: answerOf(event), question: null };
+}
+
+export function dropAnswer(): Change {
+  return { answer: null };
+}
+
+export function keepResult({ event }: Args): Change {
+  assertEvent(event, "xstate.done.actor.executor");
+  return { result: event.output, error: null };
+}
+
+export function keepReportedResult({ event }: Args): Change {
+  assertEvent(event, "task.complete");
+  return { result: event.result ?? {}, error: null };
+}
+
+export function keepExit({ event }: Args): Change {
+  assertEvent(event, "xstate.done.actor.executor");
+  return { result: event.output, error: exitFailure(event.output) };
+}
+
+export function keepError({ event }: Args): Change {
+  assertEvent(event, "xstate.error.actor.executor");
+  return { error: attemptFailure(event.error) };
+}
+
+export function keepReport({ event }: Args): Change {
+  assertEvent(event, "task.fail");
+  return { error: { code: event.code, message: event.message } };
+}
+
+export function planRetry(args: Args): Change {
+  return { retryAt: timeOf(args) + retryDelayMs(args.context) };
+}
+
+export function countRetry({ context }: Args): Change {
+  return { attempt: context.attempt + 1, epoch: context.epoch + 1, retryAt: null };
+}
+
+export function countHandOut({ context }: Args): Change {
+  return { epoch: context.epoch + 1 };
+}
+
+/** What was open when it ended is of no use to anyone now. */
+export function end(args: Args): Change {
+  return { endedAt: timeOf(args), retryAt: null, question: null, answer: null };
+}
+
+/** The event's time. The event by which XState makes an actor has none. */
+export function timeOf({ context, event }: Args<{ readonly at?: number }>): number {
+  return event.at ?? context.settings.createdAt;
+}
+
+/** In the queue in all. */
+function queuedMs(args: Args): number {
+  const at = timeOf(args);
+  return args.context.queuedMs + at - (args.context.queuedAt ?? at);
+}
+
+/** What an executor is told for what a person did. */
+export function answerOf(event: TaskEvent): ExecutorAnswer {
+  assertEvent(event, ["task.resume", "task.input", "task.approve", "task.reject"]);
+  switch (event.type) {
+    case "task.resume":
+      return { type: "executor.resume" };
+    case "task.input":
+      return event.eof === true
+        ? { type: "executor.input", eof: true }
+        : { type: "executor.input", data: event.data ?? "" };
+    case "task.approve":
+      return { type: "executor.permission", granted: true };
+    case "task.reject":
+      return { type: "executor.permission", granted: false };
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * What can happen to a task: commands of its users, facts that its executor reports, and those
+ * that the runtime delivers. All carry the time at which they apply.
+ */
+import type { ActorEnded, SlotGranted } from "./lib/builtins.ts";
+
+/** A process for good: a pid is used again, the pair is not. */
+export type ProcessMark = { readonly pid: number; readonly startedTicks: number };
+
+/** What an attempt that ran to its end came to. */
+export type TaskResult = {
+  /** Null when a signal ended the command. */
+  readonly exitCode?: number | null;
+  readonly signal?: string | null;
+  readonly output?: string;
+  readonly truncated?: boolean;
+  readonly outputBytes?: number;
+  readonly durationMs?: number;
+  readonly workDir?: string | null;
+  /** Whatever else a caller reported with `task.complete`. */
+  readonly [field: string]: unknown;
+};
+
+export type TaskError = { readonly code: string; readonly message: string };
+
+/** How far an agent has got; a command reports none of it. */
+export type TaskProgress = {
+  readonly currentActivity: string | null;
+  readonly step: number | null;
+  readonly total: number | null;
+  readonly toolCallCount: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly reasoningTokens: number;
+  readonly costUsd: number;
+};
+
+/** What a task tells its executor when it goes on after a wait. */
+export type ExecutorAnswer =
+  | { readonly type: "executor.resume" }
+  | { readonly type: "executor.input"; readonly data: string }
+  | { readonly type: "executor.input"; readonly eof: true }
+  | { readonly type: "executor.permission"; readonly granted: boolean };
+
+/** What users ask for. */
+export type TaskCommand =
+  | { readonly type: "task.cancel"; readonly at: number; readonly reason?: string }
+  | { readonly type: "task.pause"; readonly at: number }
+  | { readonly type: "task.resume"; readonly at: number }
+  | { readonly type: "task.retry"; readonly at: number }
+  | {
+    readonly type: "task.input";
+    readonly at: number;
+    readonly data?: string;
+    /** Nothing more will come. */
+    readonly eof?: boolean;
+  }
+  | { readonly type: "task.interrupt"; readonly at: number }
+  | { readonly type: "task.complete"; readonly at: number; readonly result?: TaskResult }
+  | {
+    readonly type: "task.fail";
+    readonly at: number;
+    readonly code: string;
+    readonly message: string;
+  }
+  | { readonly type: "task.approve"; readonly at: number }
+  | { readonly type: "task.reject"; readonly at: number; readonly reason?: string };
+
+/** What an executor reports while it runs. */
+export type ExecutorFact =
+  | { readonly type: "executor.preparing"; readonly at: number }
+  | {
+    readonly type: "executor.started";
+    readonly at: number;
+    readonly pid?: number;
+    readonly startedTicks?: number;
+    readonly workDir?: string;
+    readonly sessionId?: string;
+  }
+  | { readonly type: "executor.activity"; readonly at: number }
+  | {
+    /** A turn or a tool call has been finished: real progress. */
+    readonly type: "executor.progress";
+    readonly at: number;
+    readonly progress?: Partial<TaskProgress>;
+  }
+  | { readonly type: "executor.inputRequested"; readonly at: number; readonly question?: string }
+  | {
+    readonly type: "executor.permissionRequested";
+    readonly at: number;
+    readonly question?: string;
+  };
+
+/** How an executor ended, and what other actors did. */
+export type TaskOutcome =
+  | {
+    readonly type: "xstate.done.actor.executor";
+    readonly at: number;
+    readonly output: TaskResult;
+  }
+  | {
+    readonly type: "xstate.error.actor.executor";
+    readonly at: number;
+    readonly error: { readonly name: string; readonly message: string; readonly code?: string };
+  };
+
+export type TaskEvent = TaskCommand | ExecutorFact | TaskOutcome | ActorEnded | SlotGranted;
+
+/** What a task tells the feed beside its transitions. */
+export type TaskEmitted = {
+  type: "task.stuck";
+  /** When it last showed a sign of life. */
+  lastActivityAt: number | null;
+  stuckAfterMs: number;
+};

@@ -1,0 +1,106 @@
+/**
+ * The words of the task's statechart: its actions, guards and delays by name. They only tie names
+ * to functions; how they are put together is in `task.ts`.
+ */
+import { and, assign, emit, not, or, sendTo, setup, stateIn } from "xstate";
+import { external, slot, watch } from "./lib/builtins.ts";
+import * as change from "./task_changes.ts";
+import type { TaskContext } from "./task_context.ts";
+import type { TaskEmitted, TaskError, TaskEvent, TaskResult } from "./task_events.ts";
+import type { TaskInput } from "./task_input.ts";
+import { limitFailure, mayHandOut, mayRetry, retryDelayMs, type TaskLimit } from "./task_policy.ts";
+import type { AttemptInput } from "./task_requests.ts";
+
+/** What a task ends with. */
+export type TaskOutput = {
+  state: string;
+  result: TaskResult | null;
+  error: TaskError | null;
+};
+
+/** Everything that the statechart names. */
+export const taskSetup = setup({
+  types: {
+    context: {} as TaskContext,
+    events: {} as TaskEvent,
+    input: {} as TaskInput,
+    output: {} as TaskOutput,
+    emitted: {} as TaskEmitted,
+    tags: {} as "waiting" | "active" | "holdsSlot",
+  },
+  actors: { slot, watch, executor: external<AttemptInput, TaskResult>() },
+  actions: {
+    dropDependency: assign(change.dropDependency),
+    failDependency: assign(change.failDependency),
+    reject: assign(change.reject),
+    cancel: assign(change.cancel),
+    enterQueue: assign(change.enterQueue),
+    leaveQueue: assign(change.leaveQueue),
+    beginAttempt: assign(change.beginAttempt),
+    keepStart: assign(change.keepStart),
+    noteActivity: assign(change.noteActivity),
+    noteProgress: assign(change.noteProgress),
+    startClock: assign(change.startClock),
+    stopClock: assign(change.stopClock),
+    markStuck: assign(change.markStuck),
+    unmarkStuck: assign(change.unmarkStuck),
+    keepQuestion: assign(change.keepQuestion),
+    keepAnswer: assign(change.keepAnswer),
+    dropAnswer: assign(change.dropAnswer),
+    keepResult: assign(change.keepResult),
+    keepReportedResult: assign(change.keepReportedResult),
+    keepExit: assign(change.keepExit),
+    keepError: assign(change.keepError),
+    keepReport: assign(change.keepReport),
+    keepLimit: assign(({ context }, { limit }: { limit: TaskLimit }) => ({
+      error: limitFailure(context, limit),
+    })),
+    planRetry: assign(change.planRetry),
+    countRetry: assign(change.countRetry),
+    countHandOut: assign(change.countHandOut),
+    end: assign(change.end),
+    announceStuck: emit(({ context }) => ({
+      type: "task.stuck",
+      lastActivityAt: context.lastActivityAt,
+      stuckAfterMs: context.settings.stuckAfterMs,
+    })),
+    pauseExecutor: sendTo("executor", { type: "executor.pause" }),
+    interruptExecutor: sendTo("executor", { type: "executor.interrupt" }),
+    passInput: sendTo("executor", ({ event }) => change.answerOf(event)),
+    passAnswer: sendTo("executor", ({ context }) => context.answer ?? { type: "executor.resume" }),
+  },
+  guards: {
+    startTimeReached: (args) => (args.context.settings.startAt ?? 0) <= change.timeOf(args),
+    awaitsNoTask: ({ context }) => context.waitsFor.length === 0,
+    dependencySucceeded: ({ event }) =>
+      event.type === "actor.ended" && event.status === "done" && event.state === "succeeded",
+    needsNoApproval: ({ context }) => !context.settings.requireApproval,
+    hasNoPreconditions: and(["startTimeReached", "awaitsNoTask", "needsNoApproval"]),
+    preconditionsMet: and([
+      stateIn("#task.pending.startTime.reached"),
+      stateIn("#task.pending.dependencies.succeeded"),
+      stateIn("#task.pending.approval.given"),
+    ]),
+    waitsForPerson: or([
+      stateIn("#task.active.work.attempt.running.waitingForInput"),
+      stateIn("#task.active.work.attempt.running.waitingForPermission"),
+      stateIn("#task.active.work.attempt.running.paused"),
+    ]),
+    needsSlot: not("waitsForPerson"),
+    queueIsLimited: ({ context }) => context.settings.queueTtlMs !== null,
+    isInteractive: ({ context }) => context.settings.interactive,
+    exitedCleanly: ({ event }) =>
+      event.type === "xstate.done.actor.executor" && event.output.exitCode === 0,
+    mayHandOut: ({ context }) => mayHandOut(context),
+    mayRetry: ({ context }) => mayRetry(context),
+    ranOutOfTime: ({ context }) => context.error?.code === "timeout",
+  },
+  delays: {
+    startTime: (args) => Math.max(0, (args.context.settings.startAt ?? 0) - change.timeOf(args)),
+    queueTtl: ({ context }) => Math.max(0, (context.settings.queueTtlMs ?? 0) - context.queuedMs),
+    dispatchTimeout: ({ context }) => context.settings.dispatchTimeoutMs,
+    stuckAfter: ({ context }) => context.settings.stuckAfterMs,
+    timeLimit: ({ context }) => Math.max(0, context.settings.timeoutMs - context.workedMs),
+    retryBackoff: ({ context }) => retryDelayMs(context),
+  },
+});
