@@ -171,6 +171,11 @@ export type SystemOptions = {
   leaseWaitMs?: number;
   /** Opens the world to look at it: no effects run, no timers fire. */
   paused?: boolean;
+  /**
+   * Called at start, before anything is granted or run, with the keys of the effects that were in
+   * flight: the place to end processes of an earlier server that nobody owns any more.
+   */
+  sweep?: (liveKeys: ReadonlySet<string>) => Promise<void>;
   /** Called once when the process must end: the store cannot be trusted any more. */
   onFatal?: (error: Error) => void;
 };

@@ -117,8 +117,9 @@ function stop(world: World, draft: Draft, options: Place & { child: Child }): vo
         event: { type: "xstate.stop" },
       });
     case "slot":
-      if (world.pools.release(child.key)) draft.deleteSlot(child.key);
-      return;
+      if (!world.pools.vacate(child.key)) return;
+      draft.vacated.push({ key: child.key, address: actor.address });
+      return draft.deleteSlot(child.key);
     case "watch":
       for (const row of world.watches.takeKey(child.key)) draft.deleteWatch(row);
   }

@@ -32,11 +32,13 @@ export class Committer {
   #queue: Envelope[] = [];
   #running: Promise<void> | undefined;
   #scheduled = false;
+  /** Asked for again while a commit was being made. */
+  #isWanted = false;
   #dead: Error | undefined;
   #lastEnd = -Infinity;
   seq = 0;
-  /** Set while the system drains: nothing new is begun. */
-  holdGrants = false;
+  /** Set until the system is ready and while it drains: nothing new is begun. */
+  holdGrants = true;
 
   constructor(readonly world: World, readonly ports: CommitterPorts) {}
 
@@ -67,7 +69,9 @@ export class Committer {
 
   /** Sees to it that a commit follows. Alone it follows at once, under load with all that waits. */
   wake(): void {
-    if (this.#scheduled || this.#running !== undefined || this.#dead !== undefined) return;
+    if (this.#dead !== undefined) return;
+    this.#isWanted = true;
+    if (this.#scheduled || this.#running !== undefined) return;
     this.#scheduled = true;
     const isBusy = this.ports.clock.now() - this.#lastEnd <= 1;
     if (isBusy) this.ports.clock.soon(() => this.#start());
@@ -90,10 +94,11 @@ export class Committer {
   #start(): void {
     this.#scheduled = false;
     if (this.#dead !== undefined) return;
+    this.#isWanted = false;
     this.#running = this.#cycle().finally(() => {
       this.#running = undefined;
       this.#lastEnd = this.ports.clock.now();
-      if (this.#queue.length > 0 || this.ports.timers.isDue()) this.wake();
+      if (this.#isWanted || this.#queue.length > 0 || this.ports.timers.isDue()) this.wake();
     });
   }
 
@@ -182,6 +187,7 @@ export class Committer {
   /** Gives free places to those who wait, in the same commit. */
   async #grant(draft: Draft): Promise<void> {
     const { pools } = this.world;
+    this.#freePlaces(draft);
     if (this.holdGrants) return;
     for (let row = pools.grantNext(draft.at); row !== undefined; row = pools.grantNext(draft.at)) {
       draft.putSlot(row);
@@ -195,6 +201,31 @@ export class Committer {
         settle: undefined,
       });
       if (draft.followUps.length > 0) await this.#followUp(draft);
+      this.#freePlaces(draft);
+    }
+  }
+
+  /**
+   * A place is free once the work that it was for has ended. Work that is being aborted keeps it:
+   * the next holder must not overlap with a process that is still dying. After a crash the sweep
+   * at boot ends such work before anything is granted.
+   */
+  #freePlaces(draft: Draft): void {
+    const { pools, effects } = this.world;
+    for (const { key, address } of draft.vacated.splice(0)) {
+      const ending = draft.aborts.filter((effect) =>
+        effect.startsWith(`${address}/`) && effects?.isRunning(effect)
+      );
+      if (ending.length === 0) {
+        pools.free(key);
+        continue;
+      }
+      draft.afterwards.push(() => {
+        void Promise.all(ending.map((effect) => effects?.settled(effect))).then(() => {
+          pools.free(key);
+          this.wake();
+        });
+      });
     }
   }
 

@@ -32,6 +32,8 @@ export class Draft {
   readonly starts: EffectRow[] = [];
   /** Keys of running effects to be aborted once the commit stands. */
   readonly aborts: string[] = [];
+  /** Slots that actors have let go of. */
+  readonly vacated: { key: string; address: Address }[] = [];
   /** Events for running effects. */
   readonly tells: { key: string; event: JsonEvent }[] = [];
   /** Answers to senders and other work that follows the commit. */

@@ -54,7 +54,7 @@ export class EffectRunner {
   /** Live effects by key: running, or waiting for their next attempt. */
   #live = new Map<string, Running>();
   #waiting: Running[] = [];
-  #work = new Set<Promise<void>>();
+  #work = new Map<string, Promise<void>>();
   #active = 0;
   #stopped = false;
   retries = 0;
@@ -71,6 +71,16 @@ export class EffectRunner {
 
   isLive(key: string): boolean {
     return this.#live.has(key);
+  }
+
+  /** Whether an attempt is being made, wanted or not. */
+  isRunning(key: string): boolean {
+    return this.#work.has(key);
+  }
+
+  /** Resolves when no attempt of it is being made any more. */
+  async settled(key: string): Promise<void> {
+    await this.#work.get(key);
   }
 
   /** Starts an effect whose row is durable. `reattach`: an earlier process began this attempt. */
@@ -126,7 +136,7 @@ export class EffectRunner {
     if (this.#work.size === 0 || ms <= 0) return;
     await new Promise<void>((resolve) => {
       const cancel = this.ports.clock.wake(this.ports.clock.now() + ms, resolve);
-      void Promise.allSettled([...this.#work]).then(() => {
+      void Promise.allSettled([...this.#work.values()]).then(() => {
         cancel();
         resolve();
       });
@@ -149,10 +159,10 @@ export class EffectRunner {
     this.#active += 1;
     const work = this.#attempt(running).finally(() => {
       this.#active -= 1;
-      this.#work.delete(work);
+      this.#work.delete(row.key);
       this.#startWaiting();
     });
-    this.#work.add(work);
+    this.#work.set(row.key, work);
   }
 
   #startWaiting(): void {

@@ -22,6 +22,8 @@ export type PoolWish = { name: string; limit?: number };
 
 export class Pools {
   #slots = new Map<string, Slot>();
+  /** Places whose actor has let go while the work was still being ended. */
+  #vacated = new Map<string, Slot>();
   #lines = new Map<string, Line>();
   #pools = new Map<string, Pool>();
   #shares = new Map<string, number>();
@@ -40,7 +42,11 @@ export class Pools {
     this.#pools.clear();
     this.#shares.clear();
     this.#set = new Map(limits.map(({ name, limit }) => [name, limit < 0 ? null : limit]));
-    for (const row of slots) this.request(row);
+    for (const row of slots) {
+      this.#vacated.delete(row.key);
+      this.request(row);
+    }
+    for (const slot of this.#vacated.values()) this.#hold(slot, 1);
   }
 
   /** Puts a slot in its line, or straight among the holders if it is granted already. */
@@ -67,19 +73,31 @@ export class Pools {
     return this.#lastSeq + 1;
   }
 
-  /** Gives a place back, or leaves the line. Unknown keys are slots that are gone already. */
-  release(key: string): boolean {
+  /**
+   * The actor has let go of its slot, or of its place in the line. A place that was held is free
+   * for others after `free`. Unknown keys are slots that are gone already.
+   */
+  vacate(key: string): boolean {
     const slot = this.#slots.get(key);
     if (slot === undefined) return false;
     this.#slots.delete(key);
     if (slot.row.grantedAt !== null) {
-      this.#hold(slot, -1);
+      this.#vacated.set(key, slot);
     } else {
       for (const name of slot.pools) this.#pool(name).waiting -= 1;
       slot.line.waiting.delete(key);
     }
     this.#sweep(slot);
     return true;
+  }
+
+  /** The work that a vacated place was for has ended: others may have the place. */
+  free(key: string): void {
+    const slot = this.#vacated.get(key);
+    if (slot === undefined) return;
+    this.#vacated.delete(key);
+    this.#hold(slot, -1);
+    this.#sweep(slot);
   }
 
   /** Grants to the next waiter that fits, or says that none does. */

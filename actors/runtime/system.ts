@@ -140,7 +140,9 @@ class RootSystem implements System {
     const parts = { committer: this.#committer, timers: this.#timers, clock: this.#clock };
     const { report, pending } = await recover(world, { ...parts, lease, startedAt });
     this.#feed.begin(this.#committer.seq);
+    await this.#options.sweep?.(new Set(pending.map((effect) => effect.row.key)));
     world.effects = this.#effects;
+    this.#committer.holdGrants = false;
     this.#health = { status: "ready", reason: null };
     await this.#resume(pending);
     report.versions = await upgradeAll(world, this.#committer, () => this.#stopping !== undefined);

@@ -1,0 +1,62 @@
+/** The kinds that the server registers. `deno task new-kind NAME` adds a line to the list. */
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import { createCommandExecutor } from "./adapters/executor/command.ts";
+import { sweepOrphans } from "./adapters/executor/orphans.ts";
+import { createRedactor } from "./adapters/redact.ts";
+import type { SystemOptions } from "./runtime/api.ts";
+import type { KindDefinition } from "./runtime/kind.ts";
+import { createTaskKind } from "./task.ts";
+
+export type KindsOptions = {
+  /** The data directory. */
+  home: string;
+  /** Variables of the server that tasks may ask for by name. */
+  taskEnv?: readonly string[];
+  /** Values that must not be stored or shown. */
+  secrets?: readonly string[];
+  /** Largest output kept of one attempt, bytes. */
+  outputMaxBytes?: number;
+  log?: SystemOptions["log"];
+};
+
+/** What the server gives its system: the kinds, and how to end what an earlier server left. */
+export type Kinds = {
+  kinds: KindDefinition[];
+  sweep: NonNullable<SystemOptions["sweep"]>;
+};
+
+/** Makes the server's kinds over their real adapters. */
+export function createKinds(options: KindsOptions): Kinds {
+  const { home, taskEnv = [], secrets = [], outputMaxBytes, log = () => {} } = options;
+  const redact = createRedactor({ values: secrets });
+  const instance = instanceOf(home);
+  const command = createCommandExecutor({
+    home,
+    instance,
+    allowedEnv: taskEnv,
+    secrets,
+    warn: (message, fields) => log("warn", message, fields),
+    ...(outputMaxBytes === undefined ? {} : { maxStoredBytes: outputMaxBytes }),
+  });
+  return {
+    kinds: [
+      createTaskKind({ executors: { command }, redact }),
+      // New kinds go above this line.
+    ],
+    sweep: async (live) => {
+      const { found, left } = await sweepOrphans({ instance, live });
+      for (const { pid, key } of found) {
+        log("warn", "Ended a process that an earlier server left", { pid, effect: key });
+      }
+      for (const { pid, key } of left) {
+        log("error", "Cannot end a process that an earlier server left", { pid, effect: key });
+      }
+    },
+  };
+}
+
+/** Names a data directory, so that its processes are known from those of another. */
+function instanceOf(home: string): string {
+  return createHash("sha256").update(resolve(home)).digest("hex").slice(0, 16);
+}

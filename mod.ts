@@ -1,0 +1,85 @@
+/**
+ * Holdfast as a library: durable XState actors over libSQL, and the HTTP edge over them. What is
+ * not listed here may change at any time.
+ *
+ * @module
+ */
+export { openStore } from "./actors/store/open.ts";
+export type { Store, StoreInfo } from "./actors/store/store.ts";
+
+export { createSystem } from "./actors/runtime/system.ts";
+export type {
+  FeedEntry,
+  FeedItem,
+  FeedOptions,
+  Health,
+  HistoryQuery,
+  Inspection,
+  ListQuery,
+  Logger,
+  Page,
+  PoolStatus,
+  Receipt,
+  RecoveryReport,
+  SendOptions,
+  Stats,
+  System,
+  SystemOptions,
+} from "./actors/runtime/api.ts";
+export { type Clock, systemClock } from "./actors/runtime/clock.ts";
+export type { Address } from "./actors/runtime/address.ts";
+export type { Json, JsonObject } from "./actors/runtime/json.ts";
+
+export { defineEffect, defineKind } from "./actors/runtime/kind.ts";
+export type {
+  ActorRecord,
+  Backoff,
+  Effect,
+  EffectContext,
+  EventInput,
+  Hook,
+  HookContext,
+  KindDefinition,
+  PersistedSnapshot,
+} from "./actors/runtime/kind.ts";
+export {
+  actorAt,
+  type ActorEnded,
+  external,
+  type PoolRequest,
+  slot,
+  type SlotGranted,
+  type SlotInput,
+  watch,
+  type WatchInput,
+} from "./machines/lib/builtins.ts";
+export {
+  AlreadyAnsweredError,
+  AlreadyExistsError,
+  BlockedError,
+  DrainingError,
+  EventFailedError,
+  KeyReusedError,
+  NotAcceptedError,
+  NotDurableError,
+  NotFoundError,
+  OverloadedError,
+  RevisionConflictError,
+  StoreError,
+  type StoreFailure,
+  TooLargeError,
+} from "./actors/runtime/errors.ts";
+
+export { createTaskKind, type TaskKindOptions } from "./actors/task.ts";
+export {
+  type CommandExecutorOptions,
+  createCommandExecutor,
+} from "./actors/adapters/executor/command.ts";
+export type {
+  Executor,
+  ExecutorInput,
+  ExecutorResult,
+} from "./actors/adapters/executor/executor.ts";
+
+export { createApp } from "./routes/app.ts";
+export type { AppConfig } from "./routes/config.ts";
