@@ -37,7 +37,7 @@ export function formatHeaders(format: StreamFormat): { [name: string]: string } 
   return streamHeaders(format === "sse" ? SSE : NDJSON);
 }
 
-/** A frame in either form. In a line of NDJSON, `id` and `event` are fields beside the data's. */
+/** A frame in either form. A line of NDJSON is `{id, event, data}`, or the data of a plain one. */
 export function encodeFrame(frame: Frame, format: StreamFormat): Uint8Array<ArrayBuffer> {
   return format === "sse" ? sseFrame(frame) : ndjsonLine(ndjsonObject(frame));
 }
@@ -80,9 +80,6 @@ function sseFrame({ id, event, data }: Frame): Uint8Array<ArrayBuffer> {
 }
 
 function ndjsonObject({ id, event, data }: Frame): JsonObject {
-  return {
-    ...id === undefined ? {} : { id },
-    ...event === undefined ? {} : { event },
-    ...data,
-  };
+  if (event === undefined) return data;
+  return { ...id === undefined ? {} : { id }, event, data };
 }
