@@ -4,7 +4,7 @@
  * and control characters are escaped, so that no text from outside can forge an entry.
  */
 import { type Clock, systemClock } from "../../actors/runtime/clock.ts";
-import type { Logger } from "../../actors/runtime/system.ts";
+import type { Logger } from "../../actors/runtime/api.ts";
 import { type Stream, visible, write } from "./output.ts";
 
 type Level = Parameters<Logger>[0];
