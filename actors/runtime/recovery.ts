@@ -1,21 +1,17 @@
 /**
- * Coming back: takes the lease, reads what was in flight (slots, watches, effects, the next
+ * Coming back: reads what was in flight (slots, watches, effects, the next
  * timer), takes over actors of older definitions, and says what it found. Actors that nothing is
  * owed to stay on disk.
  */
-import type { EffectRow, Lease, Store } from "../store/store.ts";
+import type { EffectRow, Lease } from "../store/store.ts";
 import { kindOf } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import { type Committer, readAll, reloadClaims } from "./committer.ts";
-import { StoreError } from "./errors.ts";
-import { LEASE_MS } from "./limits.ts";
 import { prefetch } from "./loader.ts";
 import type { RecoveryReport } from "./api.ts";
 import type { Timers } from "./timers.ts";
 import type { World } from "./world.ts";
 
-/** How often a standby asks whether the lease is free. */
-const LEASE_RETRY_MS = 250;
 /** Actors taken over in one commit. */
 const UPGRADE_PAGE = 200;
 /** An effect that was cut off by this many restarts is taken for their cause. */
@@ -23,24 +19,6 @@ const MAX_CUT_OFF_ATTEMPTS = 20;
 
 /** An effect to be started once everything is in place. */
 export type Pending = { row: EffectRow; how: "rerun" | "reattach" | "fail" };
-
-/** Takes the lease, waiting up to `waitMs` for another process to let go of it. */
-export async function takeLease(
-  store: Store,
-  clock: Clock,
-  options: { bootId: string; waitMs: number },
-): Promise<Lease> {
-  const giveUpAt = clock.now() + options.waitMs;
-  while (true) {
-    try {
-      return await store.acquireLease(options.bootId, clock.now(), LEASE_MS);
-    } catch (error) {
-      const isHeld = error instanceof StoreError && error.failure === "fenced";
-      if (!isHeld || clock.now() >= giveUpAt) throw error;
-      await new Promise<void>((resolve) => clock.wake(clock.now() + LEASE_RETRY_MS, resolve));
-    }
-  }
-}
 
 /** Reads what was in flight and says what to do with it. */
 export async function recover(

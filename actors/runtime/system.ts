@@ -4,16 +4,14 @@
  * file of its own.
  */
 import { nanoid } from "nanoid";
-import type { Lease, StreamRow } from "../store/store.ts";
-import { errorOf, type Found } from "./actor.ts";
-import { type Address, addressOf, isAddress } from "./address.ts";
+import type { StreamRow } from "../store/store.ts";
+import type { Found } from "./actor.ts";
+import type { Address } from "./address.ts";
 import type {
   FeedOptions,
   Health,
   PoolStatus,
-  Receipt,
   RecoveryReport,
-  SendOptions,
   Stats,
   System,
   SystemOptions,
@@ -25,22 +23,23 @@ import { createCounters } from "./counters.ts";
 import type { Draft } from "./draft.ts";
 import { createEffectPorts } from "./effect_ports.ts";
 import { EffectRunner } from "./effects.ts";
-import type { JsonEvent } from "./envelope.ts";
-import { DrainingError, KeyReusedError, NotFoundError, type StoreError } from "./errors.ts";
+import { DrainingError, type StoreError } from "./errors.ts";
 import { Feed } from "./feed.ts";
-import type { Json, JsonObject } from "./json.ts";
-import type { ActorRecord, EventInput, KindDefinition } from "./kind.ts";
-import { LEASE_MS, MAX_CACHED_ACTORS, MAX_KEY_CHARS } from "./limits.ts";
+import type { JsonObject } from "./json.ts";
+import type { ActorRecord, KindDefinition } from "./kind.ts";
+import { LeaseKeeper } from "./lease.ts";
+import { MAX_CACHED_ACTORS } from "./limits.ts";
 import { find } from "./loader.ts";
-import { mapStrings, toPayload } from "./payload.ts";
+import { mapStrings } from "./payload.ts";
 import { Pools } from "./pools.ts";
 import { createReader, type Reader } from "./reader.ts";
-import { type Pending, recover, takeLease, upgradeAll } from "./recovery.ts";
+import { type Pending, recover, upgradeAll } from "./recovery.ts";
 import { createRegistry, type Registry } from "./registry.ts";
 import { Streams } from "./streams.ts";
 import { Timers } from "./timers.ts";
 import { Watches } from "./watches.ts";
 import type { World } from "./world.ts";
+import { createWriter, type Writer } from "./writer.ts";
 
 export type * from "./api.ts";
 
@@ -64,9 +63,9 @@ class RootSystem implements System {
   readonly #committer: Committer;
   readonly #effects: EffectRunner;
   readonly #reader: Reader;
+  readonly #writer: Writer;
+  readonly #lease: LeaseKeeper;
   #health: Health = { status: "starting", reason: "not started" };
-  #lease: Lease | null = null;
-  #cancelRenewal = () => {};
   #stopping: Promise<void> | undefined;
 
   constructor(options: SystemOptions) {
@@ -114,6 +113,17 @@ class RootSystem implements System {
       get: (address) => this.get(address),
       send: (address, event, sendOptions) => this.send(address, event, sendOptions),
     }));
+    this.#lease = new LeaseKeeper({
+      store,
+      clock: this.#clock,
+      log,
+      onLost: (error) => this.#fail(error),
+    });
+    this.#writer = createWriter({
+      world: this.#world,
+      committer: this.#committer,
+      checkOpen: () => this.#checkOpen(),
+    });
     this.#reader = createReader({
       world: this.#world,
       feed: this.#feed,
@@ -125,18 +135,16 @@ class RootSystem implements System {
   }
 
   get info() {
-    return { store: this.#options.store.info, lease: this.#lease };
+    return { store: this.#options.store.info, lease: this.#lease.held };
   }
 
   async start(): Promise<RecoveryReport> {
     const startedAt = performance.now();
-    const { store, leaseWaitMs, paused } = this.#options;
+    const { leaseWaitMs, paused } = this.#options;
     const world = this.#world;
     if (paused) return await this.#look(startedAt);
     const waitMs = leaseWaitMs ?? 0;
-    const lease = await takeLease(store, this.#clock, { bootId: world.bootId, waitMs });
-    this.#lease = lease;
-    this.#renewLease();
+    const lease = await this.#lease.take(world.bootId, waitMs);
     const parts = { committer: this.#committer, timers: this.#timers, clock: this.#clock };
     const { report, pending } = await recover(world, { ...parts, lease, startedAt });
     this.#feed.begin(this.#committer.seq);
@@ -188,47 +196,15 @@ class RootSystem implements System {
     return `${prefix}_${this.#ids()}`;
   }
 
-  async spawn(
-    kind: string,
-    id: string,
-    input: unknown,
-    options: SendOptions = {},
-  ): Promise<Receipt> {
-    this.#registry.get(kind);
-    const target = addressOf(kind, id);
-    this.#checkOpen(options);
-    const { value, blobs } = toPayload(input, `input of ${target}`);
-    return await this.#submit((settle) => ({
-      type: "spawn",
-      target,
-      kind,
-      input: value,
-      parent: null,
-      cause: "api",
-      depth: 0,
-      options,
-      blobs,
-      settle,
-    }));
-  }
-
-  async send(address: Address, event: EventInput, options: SendOptions = {}): Promise<Receipt> {
-    if (!isAddress(address)) throw new NotFoundError(`Cannot find "${address}": want "kind:id"`);
-    if (typeof event.type !== "string" || event.type === "" || event.type.startsWith("xstate.")) {
-      throw new TypeError(`Cannot send event "${event.type}": want a type of the machine's own`);
-    }
-    this.#checkOpen(options);
-    const { value, blobs } = toPayload(event, `event "${event.type}" for ${address}`);
-    return await this.#submit((settle) => ({
-      type: "event",
-      target: address,
-      event: value as JsonEvent,
-      origin: { type: "api" },
-      options,
-      blobs,
-      settle,
-    }));
-  }
+  spawn: System["spawn"] = (kind, id, input, options) =>
+    this.#writer.spawn(kind, id, input, options);
+  send: System["send"] = (address, event, options) => this.#writer.send(address, event, options);
+  setPool: System["setPool"] = (name, limit) => this.#writer.setPool(name, limit);
+  retryDeadLetter: System["retryDeadLetter"] = (id) => this.#writer.retryDeadLetter(id);
+  dropDeadLetter: System["dropDeadLetter"] = (id) => this.#writer.dropDeadLetter(id);
+  answerTo: System["answerTo"] = (key, fingerprint) => this.#writer.answerTo(key, fingerprint);
+  keepAnswer: System["keepAnswer"] = (key, fingerprint, answer) =>
+    this.#writer.keepAnswer(key, fingerprint, answer);
 
   get: System["get"] = (address) => this.#reader.get(address);
   list: System["list"] = (kind, query) => this.#reader.list(kind, query);
@@ -262,84 +238,16 @@ class RootSystem implements System {
     return this.#world.pools.all();
   }
 
-  async setPool(name: string, limit: number | null): Promise<PoolStatus> {
-    if (limit !== null && (!Number.isInteger(limit) || limit < 0)) {
-      throw new RangeError(`Cannot set pool "${name}" to ${limit}: want a whole number or null`);
-    }
-    await this.#committer.write((draft) => {
-      // The store knows numbers only: below zero stands for no limit.
-      draft.rows.pools.push({ name, limit: limit ?? -1 });
-      this.#world.pools.setLimit(name, limit);
-    });
-    return this.#world.pools.status(name);
-  }
-
-  async retryDeadLetter(id: string): Promise<Receipt> {
-    const letter = await this.#options.store.getDeadLetter(id);
-    if (letter === undefined) throw new NotFoundError(`Cannot find dead letter "${id}"`);
-    const event = JSON.parse(letter.event) as JsonEvent;
-    const incarnation = incarnationOf(letter.cause, event);
-    return await this.#submit((settle) => ({
-      type: "event",
-      target: letter.address,
-      event,
-      origin: { type: "deadLetter", id, ...(incarnation === undefined ? {} : { incarnation }) },
-      options: {},
-      settle,
-    }));
-  }
-
-  async dropDeadLetter(id: string): Promise<void> {
-    if (await this.#options.store.getDeadLetter(id) === undefined) {
-      throw new NotFoundError(`Cannot find dead letter "${id}"`);
-    }
-    await this.#committer.write((draft) => void draft.rows.deadLettersDeleted.push(id));
-  }
-
-  async answerTo(key: string, fingerprint: string): Promise<Json | undefined> {
-    const row = await this.#options.store.getIdempotency(key);
-    if (row === undefined) return undefined;
-    if (row.fingerprint !== fingerprint) {
-      throw new KeyReusedError(`Cannot use key "${key}": it was used for another request`);
-    }
-    return JSON.parse(row.answer) as Json;
-  }
-
-  async keepAnswer(key: string, fingerprint: string, answer: Json): Promise<void> {
-    await this.#committer.write((draft) => {
-      const row = { key, fingerprint, answer: JSON.stringify(answer), at: draft.at };
-      draft.rows.idempotency.push(row);
-    });
-  }
-
-  #checkOpen({ key }: SendOptions): void {
+  #checkOpen(): void {
     if (this.#stopping !== undefined) {
       throw new DrainingError("Cannot take event: the system is stopping");
     }
     if (this.#options.paused) {
       throw new DrainingError("Cannot take event: the system is opened to look only");
     }
-    if (this.#lease === null) {
+    if (this.#lease.held === null) {
       throw new DrainingError("Cannot take event: the system is not started");
     }
-    if (key !== undefined && (key === "" || key.length > MAX_KEY_CHARS)) {
-      throw new RangeError(`Cannot use key: want 1 to ${MAX_KEY_CHARS} characters`);
-    }
-  }
-
-  #submit(
-    make: (settle: {
-      resolve: (receipt: Receipt | undefined) => void;
-      reject: (error: unknown) => void;
-    }) => Parameters<Committer["submit"]>[0],
-  ): Promise<Receipt> {
-    return new Promise((resolve, reject) => {
-      const resolveReceipt = (receipt: Receipt | undefined) => {
-        if (receipt === undefined) reject(new Error("Cannot answer: the event left no receipt"));
-        else resolve(receipt);
-      };
-      this.#committer.submit(make({ resolve: resolveReceipt, reject }));
-    });
   }
 
   /** Opens the world to look at it: nothing is written and nothing runs. */
@@ -377,23 +285,6 @@ class RootSystem implements System {
     }
   }
 
-  #renewLease(): void {
-    const { store } = this.#options;
-    // A local file is locked by the operating system; a shared database needs a sign of life.
-    if (store.info.syncMode !== "REMOTE") return;
-    const renew = async () => {
-      try {
-        await store.renewLease(this.#clock.now(), LEASE_MS);
-        this.#renewLease();
-      } catch (error) {
-        this.#world.log("error", "Cannot renew the lease", { error: errorOf(error) });
-        if ((error as StoreError).failure === "fenced") this.#fail(error as StoreError);
-        else this.#renewLease();
-      }
-    };
-    this.#cancelRenewal = this.#clock.wake(this.#clock.now() + LEASE_MS / 3, () => void renew());
-  }
-
   #onStoreFailure(error: StoreError, fatal: boolean): void {
     if (fatal) this.#fail(error);
     else this.#health = { status: "degraded", reason: error.message };
@@ -425,11 +316,10 @@ class RootSystem implements System {
       await this.#committer.settled();
     }
     this.#committer.close();
-    this.#cancelRenewal();
     this.#feed.close();
-    const { store } = this.#options;
-    if (this.#lease !== null && !hasFailed) await store.releaseLease();
-    await store.close();
+    if (hasFailed) this.#lease.stop();
+    else await this.#lease.release();
+    await this.#options.store.close();
     if (!hasFailed) this.#health = { status: "stopped", reason: "the system has stopped" };
   }
 
@@ -437,11 +327,4 @@ class RootSystem implements System {
     const redact = this.#registry.find(kind)?.definition.redact;
     return redact === undefined ? value : mapStrings(value, redact);
   }
-}
-
-/** Which life of a child a dead letter belonged to. */
-function incarnationOf(cause: string, event: JsonEvent) {
-  const { actorId } = event;
-  if (!cause.startsWith("effect/") || typeof actorId !== "string") return undefined;
-  return { childId: actorId, key: cause.slice("effect/".length) };
 }
