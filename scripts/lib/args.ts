@@ -38,6 +38,8 @@ export type CommandSpec = {
   readonly positionals?: readonly PositionalSpec[];
   /** By long name, as typed: `max-attempts`. */
   readonly options?: { readonly [name: string]: OptionSpec };
+  /** What each exit code says, beside those that every script has. */
+  readonly exitCodes?: { readonly [code: number]: string };
   readonly examples: readonly string[];
 };
 
@@ -68,6 +70,13 @@ const COMMON = {
   quiet: { type: "boolean", short: "q", help: "Print results only" },
   help: { type: "boolean", short: "h", help: "Print this help" },
 } as const;
+
+/** Exit codes of every script. */
+const EXIT_CODES: { readonly [code: number]: string } = {
+  [EXIT.ok]: "It is done",
+  [EXIT.failed]: "It could not be done; stderr says why",
+  [EXIT.usage]: "The arguments cannot be understood",
+};
 
 /**
  * Runs a script and ends the process: answers `--help`, refuses what it does not know, prints the
@@ -120,6 +129,7 @@ export function helpText(spec: CommandSpec): string {
     `Usage: ${usage}`,
     section("Arguments", positionals.map((one) => [one.name, one.help])),
     section("Options", Object.entries(optionsOf(spec)).map(optionRow)),
+    section("Exit codes", Object.entries({ ...EXIT_CODES, ...spec.exitCodes })),
     spec.examples.length === 0 ? "" : `Examples:\n${spec.examples.map((e) => `  ${e}`).join("\n")}`,
   ];
   return sections.filter((text) => text !== "").join("\n\n");
@@ -135,6 +145,8 @@ async function exitCodeOf<const S extends CommandSpec>(
     print(Deno.stdout, helpText(spec));
     return EXIT.ok;
   } catch (error) {
+    // `| head` has read enough: that is nobody's fault and needs no words.
+    if (error instanceof Deno.errors.BrokenPipe) return EXIT.brokenPipe;
     print(Deno.stderr, error instanceof Error ? error.message : String(error));
     if (error instanceof UsageError) print(Deno.stderr, `See deno task ${spec.name} --help`);
     return error instanceof ExitError ? error.exitCode : EXIT.failed;

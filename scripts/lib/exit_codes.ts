@@ -8,6 +8,8 @@ export const EXIT = {
   failed: 1,
   /** Unknown flag, missing argument. */
   usage: 2,
+  /** There is no such task, actor or file. */
+  notFound: 66,
   /** The address is taken, or the server does not answer. */
   unavailable: 69,
   /** The server ended itself because its store cannot be trusted any more. */
@@ -16,6 +18,8 @@ export const EXIT = {
   held: 75,
   /** A setting has a value that cannot be used. */
   config: 78,
+  /** Whoever read the output has gone, as after SIGPIPE. */
+  brokenPipe: 141,
 } as const;
 
 /** Ends a script with a message for people and an exit code for programs. */
