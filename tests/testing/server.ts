@@ -8,6 +8,8 @@ import { type Lines, readLines } from "./lines.ts";
 
 /** Longest time from start to the banner. */
 const READY_MS = 30_000;
+/** Longest time that a server may take to stop in the end, before it is killed. */
+const STOP_MS = 20_000;
 /** Log lines shown when the server did not start. */
 const SHOWN_LOG_LINES = 20;
 
@@ -137,9 +139,10 @@ export class TestServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#running !== undefined) {
-      // The launcher's end is the server's too.
-      this.signal("SIGKILL");
-      await this.ended();
+      // Kindly at first, so that its tasks end too. A killed launcher takes the server along.
+      const timer = setTimeout(() => this.signal("SIGKILL"), STOP_MS);
+      await this.stop();
+      clearTimeout(timer);
     }
     if (this.#options.home === undefined) await Deno.remove(this.home, { recursive: true });
   }
@@ -176,6 +179,7 @@ function command(home: string, { env, args = [] }: ServerOptions): Deno.Command 
       HOLDFAST_LISTEN: "127.0.0.1:0",
       HOLDFAST_HOME: home,
       HOLDFAST_LOG_FORMAT: "json",
+      HOLDFAST_DRAIN_MS: "0",
       ...env,
     },
     stdin: "null",
