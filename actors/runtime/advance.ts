@@ -40,7 +40,7 @@ export async function advance(
   const { before, result, turn } = options;
   const { actor } = before;
   const { snapshot } = result;
-  const snapshotText = JSON.stringify(persist(actor.kind.durable, snapshot));
+  const snapshotText = JSON.stringify(persist(snapshot));
   if (snapshotText.length > MAX_SNAPSHOT_BYTES) throw tooLarge(actor, snapshotText);
   const prepared = prepare(actor, result.commands);
 

@@ -67,7 +67,7 @@ export function difference(
   folded: Folded,
   stored: string,
 ): string | null {
-  const again = canonical(JSON.parse(JSON.stringify(persist(kind.durable, folded.snapshot))));
+  const again = canonical(JSON.parse(JSON.stringify(persist(folded.snapshot))));
   const before = canonical(JSON.parse(stored));
   if (again === before) return null;
   let at = 0;

@@ -143,9 +143,26 @@ export function restore(
   return durable.machine.restoreSnapshot(persisted as never, scope as never);
 }
 
-/** A live snapshot as JSON, ready to be stringified. */
-export function persist(durable: DurableMachine, snapshot: AnyMachineSnapshot): PersistedSnapshot {
-  return durable.machine.getPersistedSnapshot(snapshot) as unknown as PersistedSnapshot;
+/**
+ * A live snapshot, ready to be stringified. XState's own `getPersistedSnapshot` walks the whole
+ * context to replace references to actors, which `JSON.stringify` does as it goes: their `toJSON`
+ * gives the same. The order of keys is XState's.
+ */
+export function persist(snapshot: AnyMachineSnapshot): PersistedSnapshot {
+  const { status, output, error, value, context, historyValue } = snapshot;
+  const nodes = historyValue as Readonly<Record<string, readonly { id: string }[]>>;
+  const refs = snapshot.children as Readonly<Record<string, StandInRef | undefined>>;
+  const history: Record<string, { id: string }[]> = {};
+  for (const id in nodes) history[id] = (nodes[id] ?? []).map((node) => ({ id: node.id }));
+  const children: Record<string, unknown> = {};
+  for (const id in refs) {
+    const ref = refs[id];
+    if (ref === undefined) continue;
+    const { key, role } = ref._snapshot;
+    children[id] = { snapshot: { status: "active", key, role }, src: ref.src };
+  }
+  const persisted = { status, output, error, value, historyValue: history, context, children };
+  return persisted as unknown as PersistedSnapshot;
 }
 
 /** The children of a snapshot. */
@@ -229,7 +246,6 @@ function standIn(role: ChildRole, kind: string | undefined): AnyActorLogic {
       role,
       input,
     }),
-    getPersistedSnapshot: ({ status, key }: StandIn) => ({ status, key, role }),
     restoreSnapshot: (snapshot: StandIn) => snapshot,
   } as unknown as AnyActorLogic;
 }

@@ -61,7 +61,7 @@ export function planTakeover(
   for (const { id } of stop) delete (restored.children as Record<string, unknown>)[id];
   return {
     snapshot: restored,
-    persisted: persist(kind.durable, restored),
+    persisted: persist(restored),
     arm: [...wanted].filter(([id]) => !has.has(id)).map(([id, delayMs]) => ({ id, delayMs })),
     cancel: timers.map((timer) => timer.id).filter((id) =>
       id.startsWith("xstate.after.") && !wanted.has(id)
