@@ -152,7 +152,8 @@ export function settingsOf(input: TaskInput): TaskSettings {
 function madeTitle({ id, prompt, command = [] }: TaskInput): string {
   const texts = prompt === undefined ? command : [prompt];
   const whole = texts.filter((text) => typeof text === "string").join(" ");
-  const line = whole.trim().split("\n")[0] ?? "";
-  if (line === "") return id;
-  return line.length <= MAX_MADE_TITLE_CHARS ? line : `${line.slice(0, MAX_MADE_TITLE_CHARS - 1)}…`;
+  const line = [...whole.trim().split("\n")[0]?.trim() ?? ""];
+  if (line.length === 0) return id;
+  if (line.length <= MAX_MADE_TITLE_CHARS) return line.join("");
+  return `${line.slice(0, MAX_MADE_TITLE_CHARS - 1).join("")}…`;
 }
