@@ -4,6 +4,7 @@ import { systemClock } from "../actors/runtime/clock.ts";
 import type { Logger } from "../actors/runtime/api.ts";
 import { HEARTBEAT_MS, MAX_BODY_BYTES, MAX_STREAMS, MAX_URL_CHARS } from "./limits.ts";
 
+/** What `createApp` can be told. */
 export type AppConfig = {
   /** Bearer token that callers must show; null asks for none. */
   token: string | null;

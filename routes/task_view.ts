@@ -70,14 +70,14 @@ export function listQueryOf({ state, label, priority, ...rest }: Filter): ListQu
 
 /** A task in full. */
 export function showTask(system: System, record: ActorRecord): JsonObject {
-  return { ...withIsoTimes(system.view(record)), ...commonFields(record) };
+  return shown(record, system.view(record));
 }
 
 /** A task as one of many, without its longest texts. */
 export function showSummary(record: ActorRecord): JsonObject {
   // What a definition cannot take over, it cannot read either.
   const summary = record.blocked === null ? taskSummary(record) : {};
-  return { ...withIsoTimes(summary), ...commonFields(record) };
+  return shown(record, summary);
 }
 
 /** What became of a task, with its revision as ETag; a new one with its place. */
@@ -86,6 +86,12 @@ export function taskAnswer(record: ActorRecord, status = 200): Answer {
   const etag = { etag: etagOf(record.revision) };
   const headers = status === 201 ? { ...etag, ...location } : etag;
   return answer(showSummary(record), { status, headers });
+}
+
+/** What all tasks have comes first, and wins. */
+function shown(record: ActorRecord, view: JsonObject): JsonObject {
+  const common = commonFields(record);
+  return { ...common, ...withIsoTimes(view), ...common };
 }
 
 function commonFields(record: ActorRecord): JsonObject {

@@ -5,7 +5,7 @@
 const TOKEN = "holdfast.token";
 const PAGE = 50;
 const RECONNECT_MS = 2_000;
-/** Output beyond this is cut from its beginning; all of it is under the link. */
+/** Output beyond this is cut from its beginning; all of it is at `/output`. */
 const MAX_OUTPUT_CHARS = 500_000;
 
 const $ = (id) => document.getElementById(id);
@@ -144,7 +144,7 @@ function itemOf(task) {
 }
 
 function chipOf(state) {
-  const chip = element("span", { className: "chip", textContent: state });
+  const chip = element("span", { textContent: state });
   chip.dataset.state = moodOf(state);
   return chip;
 }
@@ -193,17 +193,18 @@ function appendOutput(text) {
 }
 
 function showFacts(task) {
-  const link = element("a", {
-    href: `/v1/tasks/${encodeURIComponent(task.id)}/output`,
-    textContent: "output as text",
-  });
-  const parts = [chipOf(task.state), ` · ${task.id} · `];
-  if (typeof task.result?.exitCode === "number") parts.push(`exit ${task.result.exitCode} · `);
-  if (task.error && task.status !== "active") parts.push(`${task.error.message} · `);
+  const parts = [chipOf(task.state), ` · ${task.id}`];
+  if (typeof task.result?.exitCode === "number") parts.push(` · exit ${task.result.exitCode}`);
+  if (task.error && task.status !== "active") parts.push(` · ${task.error.message}`);
   // A link cannot carry the token.
-  if (sessionStorage.getItem(TOKEN) === null) parts.push(link);
+  if (sessionStorage.getItem(TOKEN) === null) parts.push(" · ", outputLink(task));
   $("facts").replaceChildren(...parts);
   for (const button of $("actions").children) button.disabled = !isSensible(button.value, task);
+}
+
+function outputLink({ id }) {
+  const href = `/v1/tasks/${encodeURIComponent(id)}/output`;
+  return element("a", { href, textContent: "output as text" });
 }
 
 function isSensible(action, { state, status }) {
