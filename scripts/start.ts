@@ -6,11 +6,12 @@
 import { fileURLToPath } from "node:url";
 import { runScript } from "./lib/args.ts";
 import type { SourcedConfig } from "./lib/config.ts";
-import { launch } from "./lib/launcher.ts";
+import { launch, type Launched } from "./lib/launcher.ts";
 import { createOutput } from "./lib/output.ts";
 import { libsqlDirectory, serverPermissions } from "./lib/permissions.ts";
 import { readConfig, SETTING_OPTIONS } from "./lib/read_config.ts";
-import { settingNames, SETTINGS, shown } from "./lib/settings.ts";
+import { relaunchOnChange } from "./lib/relaunch.ts";
+import { type Config, settingNames, SETTINGS, shown } from "./lib/settings.ts";
 
 const SPEC = {
   name: "start",
@@ -19,6 +20,7 @@ const SPEC = {
     ...SETTING_OPTIONS,
     "print-config": { type: "boolean", help: "Print every setting and its source, and end" },
     "with-parent": { type: "boolean", help: "Stop when the process that started this one ends" },
+    watch: { type: "boolean", help: "Start anew whenever the code changes" },
   },
   examples: [
     "deno task start",
@@ -27,21 +29,41 @@ const SPEC = {
   ],
 } as const;
 
+/** What the server is made of. */
+const WATCHED = ["../actors", "../machines", "../routes", "../scripts"];
+
 if (import.meta.main) {
-  await runScript(SPEC, async ({ options }) => {
+  await runScript(SPEC, ({ options }) => {
     const sourced = readConfig(options);
     if (options["print-config"]) return printConfig(sourced, options);
-    return await launch(Deno.execPath(), {
-      args: serverArguments(sourced),
-      env: withoutSecrets(),
-      handOver: sourced.config,
-      withParent: options["with-parent"],
-    });
+    if (options.watch) {
+      // Whatever runs is taken up again, so that a change need not wait for it.
+      const config = { ...sourced.config, drainMs: 0 };
+      return relaunchOnChange(
+        WATCHED.map(pathOf),
+        (signal) => startServer(config, { ...options, signal }),
+      );
+    }
+    return startServer(sourced.config, options).then(({ code }) => code);
+  });
+}
+
+function startServer(
+  config: Config,
+  options: { "with-parent": boolean; signal?: AbortSignal },
+): Promise<Launched> {
+  const { signal } = options;
+  return launch(Deno.execPath(), {
+    args: serverArguments(config),
+    env: withoutSecrets(),
+    handOver: config,
+    withParent: options["with-parent"],
+    ...(signal === undefined ? {} : { signal }),
   });
 }
 
 /** The whole command line of the server, after the name of the program. */
-function serverArguments({ config }: SourcedConfig): string[] {
+function serverArguments(config: Config): string[] {
   const libsqlDir = libsqlDirectory(import.meta.resolve("@libsql/client"));
   return [
     "run",

@@ -23,10 +23,18 @@ export type LaunchOptions = {
   handOver: unknown;
   /** Stop the server when the process that started the launcher ends. */
   withParent: boolean;
+  /** Stops the server when aborted. */
+  signal?: AbortSignal;
 };
 
-/** Starts `program` and stays until it has ended; returns its exit code. */
-export async function launch(program: string, options: LaunchOptions): Promise<number> {
+export type Launched = {
+  code: number;
+  /** Whether somebody asked for the end: a signal, or the end of the launcher's parent. */
+  asked: boolean;
+};
+
+/** Starts `program` and stays until it has ended. */
+export async function launch(program: string, options: LaunchOptions): Promise<Launched> {
   const server = new Deno.Command(program, {
     args: [...options.args],
     env: { ...options.env },
@@ -36,26 +44,35 @@ export async function launch(program: string, options: LaunchOptions): Promise<n
     // A session of its own: Ctrl-C reaches the launcher alone, which passes it on once.
     detached: true,
   }).spawn();
-  const letGo = [passOnSignals(server), ...(options.withParent ? [watchParent(server)] : [])];
+  let asked = false;
+  const send = (signal: Deno.Signal) => {
+    asked = true;
+    server.kill(signal);
+  };
+  const stop = () => server.kill("SIGTERM");
+  const release = [passOnSignals(send), ...(options.withParent ? [watchParent(send)] : [])];
+  options.signal?.addEventListener("abort", stop);
   const lifeline = server.stdin.getWriter();
   try {
     await handOver(lifeline, options.handOver);
-    return (await server.status).code;
+    const { code } = await server.status;
+    return { code, asked };
   } finally {
-    for (const release of letGo) release();
+    options.signal?.removeEventListener("abort", stop);
+    for (const letGo of release) letGo();
     await lifeline.abort();
   }
 }
 
 /** Passes signals on; an impatient second SIGINT kills. */
-function passOnSignals(server: Deno.ChildProcess): () => void {
+function passOnSignals(send: (signal: Deno.Signal) => void): () => void {
   let firstInterruptAt: number | undefined;
   const listeners = PASSED_ON.map((signal) => {
     const listener = () => {
-      if (signal !== "SIGINT") return server.kill(signal);
+      if (signal !== "SIGINT") return send(signal);
       const now = performance.now();
-      if (firstInterruptAt === undefined) server.kill("SIGINT");
-      else if (now - firstInterruptAt > ONE_PRESS_MS) server.kill("SIGKILL");
+      if (firstInterruptAt === undefined) send("SIGINT");
+      else if (now - firstInterruptAt > ONE_PRESS_MS) send("SIGKILL");
       firstInterruptAt ??= now;
     };
     Deno.addSignalListener(signal, listener);
@@ -67,12 +84,12 @@ function passOnSignals(server: Deno.ChildProcess): () => void {
 }
 
 /** An orphan gets another parent. */
-function watchParent(server: Deno.ChildProcess): () => void {
+function watchParent(send: (signal: Deno.Signal) => void): () => void {
   const parent = Deno.ppid;
   const timer = setInterval(() => {
     if (Deno.ppid === parent) return;
     clearInterval(timer);
-    server.kill("SIGTERM");
+    send("SIGTERM");
   }, PARENT_CHECK_MS);
   return () => clearInterval(timer);
 }

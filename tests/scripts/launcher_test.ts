@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { type Lines, readLines } from "../testing/lines.ts";
 
@@ -75,4 +75,31 @@ Deno.test("launch() stops the server when the launcher's parent is gone", async 
   shell.kill("SIGKILL");
   await shell.status;
   assertEquals(await said.rest(), [`"SIGTERM"`]);
+});
+
+Deno.test("relaunchOnChange() starts anew after a change, and ends when asked to", async () => {
+  const directory = await Deno.makeTempDir();
+  const args = ["run", "--no-prompt", "--allow-run", "--allow-read", STUB, `--watch=${directory}`];
+  const { launcher, said, server } = await launchStub(Deno.execPath(), args);
+  await Deno.writeTextFile(`${directory}/a.ts`, "changed");
+  await said.until(says("SIGTERM"));
+  const next = JSON.parse(await said.until(() => true));
+  assertNotEquals(next.pid, server.pid);
+  launcher.kill("SIGTERM");
+  assertEquals(await said.rest(), [`"SIGTERM"`]);
+  assertEquals((await launcher.status).code, 7);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("relaunchOnChange() waits for a change when the server ended by itself", async () => {
+  const directory = await Deno.makeTempDir();
+  const args = ["run", "--no-prompt", "--allow-run", "--allow-read", STUB, `--watch=${directory}`];
+  const { launcher, said, server } = await launchStub(Deno.execPath(), args);
+  Deno.kill(server.pid, "SIGKILL");
+  await Deno.writeTextFile(`${directory}/a.ts`, "changed");
+  await said.until((line) => line.includes("pid"));
+  launcher.kill("SIGTERM");
+  await said.rest();
+  await launcher.status;
+  await Deno.remove(directory, { recursive: true });
 });
