@@ -134,6 +134,7 @@ async function apply(
   }
   const found = await world.find(draft, target);
   if (found.type === "blocked") return refuseBlocked(world, draft, { envelope, turn, ...found });
+  if (origin.type === "timer") world.counters.timersFired += 1;
   consumeOrigin(draft, envelope);
   if (found.type === "missing") return refuseMissing(world, draft, { envelope, turn });
   const { actor } = found;
