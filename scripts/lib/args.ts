@@ -123,7 +123,7 @@ export function parseArguments<const S extends CommandSpec>(
 /** What `--help` prints. */
 export function helpText(spec: CommandSpec): string {
   const positionals = spec.positionals ?? [];
-  const usage = ["deno task", spec.name, ...positionals.map(placeholder), "[options]"].join(" ");
+  const usage = ["deno task", spec.name, "[options]", ...positionals.map(placeholder)].join(" ");
   const sections = [
     spec.summary,
     `Usage: ${usage}`,

@@ -71,7 +71,8 @@ export function visible(text: string): string {
   return text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, " ");
 }
 
-function layOut<T>(rows: readonly T[], columns: readonly Column<T>[]): string[] {
+/** Rows as the lines of a table, titles first. */
+export function layOut<T>(rows: readonly T[], columns: readonly Column<T>[]): string[] {
   const table = [columns.map((column) => column.title), ...rows.map((row) => cells(row, columns))];
   const widths = columns.map((_, i) => Math.max(...table.map((line) => (line[i] ?? "").length)));
   return table.map((line) =>
