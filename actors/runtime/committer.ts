@@ -254,11 +254,12 @@ export class Committer {
     if (error instanceof StoreError) {
       const isFatal = FATAL.has(error.failure);
       if (isFatal) this.close(error);
+      ports.onStoreFailure(error, isFatal);
       for (const reject of draft?.onFailure ?? []) reject(error);
       for (const envelope of envelopes) envelope.settle?.reject(error);
       ports.timers.retryAfterFailure();
       if (!isFatal) await reloadClaims(world);
-      return ports.onStoreFailure(error, isFatal);
+      return;
     }
     await reloadClaims(world);
     if (envelopes.length > 1) {
