@@ -201,19 +201,24 @@ function createActivity(
   { clock, warn }: Settings,
 ): { open(): void; touch(): void } {
   let open = false;
+  let untold = false;
   let toldAt = -Infinity;
+  const tell = () => {
+    untold = false;
+    toldAt = clock.now();
+    context.send({ type: "executor.activity" }).catch((error) =>
+      // A lost sign of life is not worth a task; the next one follows.
+      warn("Cannot tell of activity", { address: context.address, reason: String(error) })
+    );
+  };
   return {
     open() {
       open = true;
+      if (untold) tell();
     },
     touch() {
-      const now = clock.now();
-      if (!open || now - toldAt < everyMs) return;
-      toldAt = now;
-      context.send({ type: "executor.activity" }).catch((error) =>
-        // A lost sign of life is not worth a task; the next one follows.
-        warn("Cannot tell of activity", { address: context.address, reason: String(error) })
-      );
+      if (open && clock.now() - toldAt >= everyMs) tell();
+      else untold = true;
     },
   };
 }

@@ -19,6 +19,9 @@ const PASSED_TO_GIT = [
   ...["XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO"],
 ];
 
+/** All that is read of the server's environment unless configured: what it needs leave for. */
+export const READ_NAMES: readonly string[] = [...PASSED, ...PASSED_TO_GIT];
+
 /** The markers that every process of an attempt carries. */
 export const INSTANCE_MARKER = "HOLDFAST_INSTANCE";
 export const KEY_MARKER = "HOLDFAST_EFFECT_KEY";

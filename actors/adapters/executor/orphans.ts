@@ -58,11 +58,13 @@ export async function endPrevious(
   { pid, startedTicks }: ProcessMark,
   { table, clock }: Search,
 ): Promise<void> {
-  const find = async () =>
-    familyOf(
-      await table(),
-      (process) => process.pid === pid && process.startedTicks === startedTicks,
-    );
+  let met = false;
+  const find = async () => {
+    const processes = await table();
+    // The pid is another's unless the start time says so; once met, its session is known to be it.
+    met ||= processes.some((each) => each.pid === pid && each.startedTicks === startedTicks);
+    return met ? familyOf(processes, ({ session }) => session === pid) : [];
+  };
   const { left } = await endFamily(find, { graceMs: ORPHAN_GRACE_MS, clock });
   if (left.length === 0) return;
   throw new ExecutorError(
@@ -73,7 +75,7 @@ export async function endPrevious(
 
 function fate(found: ProcessInfo[], left: ProcessInfo[]): string {
   if (left.length > 0) return `${named(left)} would not die: end it by hand`;
-  return found.length > 0 ? `${named(found)} was found and killed` : "no process of it was found";
+  return found.length > 0 ? `${named(found)} was found and killed` : "its process was gone";
 }
 
 /** The first one and the number of the others. */

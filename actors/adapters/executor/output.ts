@@ -13,6 +13,7 @@ import {
   TAIL_LEAD_BYTES,
   UNFINISHED_LINE_MS,
 } from "./executor_limits.ts";
+import { byteLength, decode, firstBytes, harmless, lastBytes } from "./text_bytes.ts";
 
 export type OutputOptions = {
   append: (text: string) => void;
@@ -50,57 +51,34 @@ type Reader = {
 
 export function createOutput(options: OutputOptions): Output {
   const { append, redactor, clock, maxBytes, tailBytes } = options;
-  const headBytes = maxBytes - tailBytes - NOTES_BYTES;
   const readers: Reader[] = [];
+  const sink = createSink(append);
   const ring = createRing(tailBytes + TAIL_LEAD_BYTES);
-  const summary = createSummary();
-  let appendedBytes = 0;
-  let outputBytes = 0;
+  const headBytes = maxBytes - tailBytes - NOTES_BYTES;
   let headOpen = true;
-  let lineOpen = false;
+  let outputBytes = 0;
 
-  const emit = (text: string) => {
-    if (text === "") return;
-    const wellFormed = text.toWellFormed();
-    appendedBytes += summary.add(wellFormed);
-    lineOpen = !wellFormed.endsWith("\n");
-    append(wellFormed);
-  };
   const idle = createIdle(clock, UNFINISHED_LINE_MS, () => {
-    if (headOpen) { for (const reader of readers) emit(reader.flush()); }
+    if (headOpen) { for (const reader of readers) sink.add(reader.flush()); }
   });
   /** How many more bytes the head takes, whatever becomes of them and of what is held back. */
   const room = () => {
     const held = readers.reduce((sum, reader) => sum + reader.held(), 0);
-    return Math.floor((headBytes - appendedBytes) / OUTPUT_GROWTH) - held;
+    return Math.floor((headBytes - sink.bytes()) / OUTPUT_GROWTH) - held;
   };
-
   const write = (reader: Reader, bytes: Uint8Array) => {
     outputBytes += bytes.length;
     let rest = bytes;
     while (headOpen && rest.length > 0) {
-      const taken = Math.min(rest.length, room());
       // Each round takes a third of the room that is left.
-      if (taken < Math.min(rest.length, MIN_ROOM_BYTES)) headOpen = false;
-      else emit(reader.read(rest.subarray(0, taken)));
-      if (headOpen) rest = rest.subarray(taken);
+      const taken = Math.min(rest.length, room());
+      headOpen = taken >= Math.min(rest.length, MIN_ROOM_BYTES);
+      if (!headOpen) break;
+      sink.add(reader.read(rest.subarray(0, taken)));
+      rest = rest.subarray(taken);
     }
-    if (!headOpen) ring.push(rest);
-    else idle.touch();
-  };
-
-  const endLong = () => {
-    const unshown = readers.map((reader) => reader.rest()).join("");
-    // What was held back stands before the gap, if there is one, and is cut with it.
-    const whole = ring.dropped() === 0;
-    const end = redactor((whole ? unshown : "") + harmless(decode(ring.bytes())));
-    const endBytes = byteLength(end);
-    if (whole && endBytes <= tailBytes) return emit(end);
-    const kept = lastBytes(end, tailBytes);
-    const cut = ring.dropped() + (whole ? 0 : byteLength(unshown)) + endBytes - byteLength(kept);
-    summary.cut(cut);
-    emit(cutLine(cut, maxBytes));
-    emit(kept);
+    if (headOpen) idle.touch();
+    else ring.push(rest);
   };
 
   return {
@@ -109,16 +87,36 @@ export function createOutput(options: OutputOptions): Output {
       readers.push(reader);
       return (bytes) => write(reader, bytes);
     },
-    note(line) {
-      emit(`${lineOpen ? "\n" : ""}[holdfast: ${line}]\n`);
-    },
+    note: (line) => sink.add(`${sink.lineOpen() ? "\n" : ""}[holdfast: ${line}]\n`),
     end() {
       idle.stop();
-      if (headOpen) { for (const reader of readers) emit(reader.finish()); }
-      else endLong();
-      return { ...summary.end(), outputBytes };
+      if (headOpen) { for (const reader of readers) sink.add(reader.finish()); }
+      else endLong(sink, { readers, ring, redactor, maxBytes, tailBytes });
+      return { ...sink.end(), outputBytes };
     },
   };
+}
+
+/** Shows the end of an output whose head is full, after a line that says what is missing. */
+function endLong(
+  sink: Sink,
+  { readers, ring, redactor, maxBytes, tailBytes }: {
+    readers: Reader[];
+    ring: Ring;
+    redactor: Redactor;
+    maxBytes: number;
+    tailBytes: number;
+  },
+): void {
+  const unshown = readers.map((reader) => reader.rest()).join("");
+  // What was held back stands before the gap, if there is one, and is cut with it.
+  const whole = ring.dropped() === 0;
+  const end = redactor((whole ? unshown : "") + harmless(decode(ring.bytes())));
+  const kept = lastBytes(end, tailBytes);
+  const cut = ring.dropped() + (whole ? 0 : byteLength(unshown)) +
+    byteLength(end) - byteLength(kept);
+  if (cut > 0) sink.cut(cut, maxBytes);
+  sink.add(kept);
 }
 
 /** Below this the head is full. */
@@ -141,16 +139,7 @@ function createReader(redactor: Redactor): Reader {
   };
 }
 
-/** Control characters that a terminal and a person can do with. */
-const KEPT_CONTROLS = "\n\r\t\b\u0007\u001b";
-
-/** Replaces the control characters that would only do harm, NUL above all. */
-function harmless(text: string): string {
-  return text.replace(
-    /[^\P{Cc}\n\r\t]/gu,
-    (control) => KEPT_CONTROLS.includes(control) ? control : "\uFFFD",
-  );
-}
+type Ring = ReturnType<typeof createRing>;
 
 /** Keeps the last `capacity` bytes pushed. */
 function createRing(capacity: number) {
@@ -176,37 +165,47 @@ function createRing(capacity: number) {
   };
 }
 
-/** Beginning and end of all that was shown, for the result. */
-function createSummary() {
+type Sink = ReturnType<typeof createSink>;
+
+/** Where shown text goes: to the stream, and its beginning and end into the result. */
+function createSink(append: (text: string) => void) {
   const limit = RESULT_HEAD_BYTES + RESULT_TAIL_BYTES;
   let head = "";
   let tail = "";
   let bytes = 0;
   let cutBytes = 0;
+  let lineOpen = false;
+  const add = (text: string) => {
+    if (text === "") return;
+    // Half a character would be refused further on.
+    const shown = text.toWellFormed();
+    append(shown);
+    lineOpen = !shown.endsWith("\n");
+    const before = bytes;
+    bytes += byteLength(shown);
+    if (bytes <= limit) {
+      head += shown;
+      return;
+    }
+    tail = (before <= limit ? head : tail) + shown;
+    // Cut now and then, not for each of a million small pieces.
+    if (tail.length > 4 * RESULT_TAIL_BYTES) tail = lastBytes(tail, RESULT_TAIL_BYTES);
+    if (before <= limit) head = firstBytes(head + shown, RESULT_HEAD_BYTES);
+  };
   return {
-    /** Returns the length in bytes. */
-    add(text: string): number {
-      const length = byteLength(text);
-      if (bytes + length <= limit) {
-        head += text;
-      } else {
-        tail = (bytes <= limit ? head : tail) + text;
-        // Cut now and then, not for each of a million small pieces.
-        if (tail.length > 4 * RESULT_TAIL_BYTES) tail = lastBytes(tail, RESULT_TAIL_BYTES);
-        if (bytes <= limit) head = firstBytes(head + text, RESULT_HEAD_BYTES);
-      }
-      bytes += length;
-      return length;
-    },
-    cut(count: number) {
+    add,
+    /** Says that bytes are missing here. */
+    cut(count: number, max: number) {
       cutBytes += count;
+      add(cutLine(count, max));
     },
+    bytes: () => bytes,
+    lineOpen: () => lineOpen,
     end(): { output: string; truncated: boolean } {
       if (bytes <= limit) return { output: head, truncated: cutBytes > 0 };
       const end = lastBytes(tail, RESULT_TAIL_BYTES);
-      const shown = byteLength(head) + byteLength(end);
-      const output = head + cutLine(bytes + cutBytes - shown, limit) + end;
-      return { output, truncated: true };
+      const missing = bytes + cutBytes - byteLength(head) - byteLength(end);
+      return { output: head + cutLine(missing, limit) + end, truncated: true };
     },
   };
 }
@@ -229,29 +228,4 @@ function createIdle(clock: Clock, ms: number, act: () => void) {
       cancel = null;
     },
   };
-}
-
-const encoder = new TextEncoder();
-
-function byteLength(text: string): number {
-  return encoder.encode(text).length;
-}
-
-function decode(bytes: Uint8Array): string {
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-}
-
-/** The longest beginning that fits, in whole characters. */
-function firstBytes(text: string, count: number): string {
-  const { read } = encoder.encodeInto(text, new Uint8Array(count));
-  return text.slice(0, read);
-}
-
-/** The longest end that fits, in whole characters. */
-function lastBytes(text: string, count: number): string {
-  // No character is shorter than a byte.
-  const bytes = encoder.encode(text.slice(-count));
-  let start = Math.max(0, bytes.length - count);
-  while (start < bytes.length && ((bytes[start] ?? 0) & 0xc0) === 0x80) start++;
-  return decode(bytes.subarray(start));
 }

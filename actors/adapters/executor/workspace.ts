@@ -52,10 +52,12 @@ async function existingDirectory(path: string): Promise<string> {
     if (!info.isDirectory) throw fail("it is not a directory; name the directory that holds it");
     return path;
   } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    const forbidden = error instanceof Deno.errors.PermissionDenied ||
+      error instanceof Deno.errors.NotCapable;
+    if (!forbidden) throw error;
     throw new ExecutorError(
       "permission_denied",
-      `Cannot use workspace "${path}": the server's user may not enter it`,
+      `Cannot use workspace "${path}": the server may not look into it`,
     );
   }
 }
