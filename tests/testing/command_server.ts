@@ -35,28 +35,31 @@ export function startCommandServer(
     stdin: "null",
     stdout: "piped",
   }).spawn();
-  const lines = linesOf(child.stdout);
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const lines = linesOf(reader);
   return {
     async sent(type) {
-      for await (const line of lines) {
-        const event = JSON.parse(line);
+      for (;;) {
+        const { done, value } = await lines.next();
+        if (done) throw new Error(`Cannot wait for ${type}: the server has ended`);
+        const event = JSON.parse(value);
         if (event.type === type) return event;
       }
-      throw new Error(`Cannot wait for ${type}: the server has ended`);
     },
     async kill() {
       child.kill("SIGKILL");
       await child.status;
-      await lines.return(undefined);
+      await reader.cancel();
     },
   };
 }
 
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+async function* linesOf(reader: ReadableStreamDefaultReader<string>): AsyncGenerator<string, void> {
   let rest = "";
-  // The stream outlives one loop over the lines.
-  for await (const text of stream.pipeThrough(new TextDecoderStream()).values()) {
-    const lines = (rest + text).split("\n");
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
     rest = lines.pop() ?? "";
     yield* lines;
   }
