@@ -104,21 +104,22 @@ export class Committer {
 
   async #cycle(): Promise<void> {
     const envelopes = this.#queue.splice(0, MAX_EVENTS_PER_COMMIT);
+    const now = this.ports.clock.now();
     try {
-      const due = await this.ports.timers.takeDue(this.ports.clock.now());
+      const due = await this.ports.timers.takeDue(now);
       envelopes.push(...due.map(timerEnvelope));
     } catch (error) {
       await this.#fail(undefined, envelopes, error);
       return;
     }
-    await this.#commit(envelopes);
+    await this.#commit(envelopes, now);
   }
 
   /** One commit: all of it stands, or nothing of it has happened. */
-  async #commit(envelopes: readonly Envelope[]): Promise<void> {
-    const { store, clock, streams } = this.ports;
+  async #commit(envelopes: readonly Envelope[], now: number): Promise<void> {
+    const { store, streams } = this.ports;
     const startedAt = performance.now();
-    const draft = new Draft(this.seq, clock.now());
+    const draft = new Draft(this.seq, now);
     try {
       await streams.takeInto(draft);
       await this.#fill(draft, envelopes);
@@ -174,11 +175,12 @@ export class Committer {
   }
 
   async #followUp(draft: Draft): Promise<void> {
-    let count = 0;
     for (let next = draft.followUps.shift(); next !== undefined; next = draft.followUps.shift()) {
-      count += 1;
-      if (count > MAX_FOLLOW_UPS_PER_COMMIT) {
-        throw new Error(`More than ${MAX_FOLLOW_UPS_PER_COMMIT} messages follow from one event`);
+      draft.followUpCount += 1;
+      if (draft.followUpCount > 2 * MAX_FOLLOW_UPS_PER_COMMIT) {
+        throw new Error(
+          `More than ${2 * MAX_FOLLOW_UPS_PER_COMMIT} messages follow from one commit`,
+        );
       }
       await deliver(this.world, draft, next);
     }
@@ -191,6 +193,7 @@ export class Committer {
     if (this.holdGrants) return;
     for (let row = pools.grantNext(draft.at); row !== undefined; row = pools.grantNext(draft.at)) {
       draft.putSlot(row);
+      draft.followUpCount += 1;
       const { key, childId, address } = row;
       await deliver(this.world, draft, {
         type: "event",
@@ -202,6 +205,8 @@ export class Committer {
       });
       if (draft.followUps.length > 0) await this.#followUp(draft);
       this.#freePlaces(draft);
+      // A machine may give its place back as soon as it has it: the rest waits its turn.
+      if (draft.followUpCount > MAX_FOLLOW_UPS_PER_COMMIT) return this.wake();
     }
   }
 
@@ -234,9 +239,10 @@ export class Committer {
     const { world, ports } = this;
     for (const actor of draft.stagedActors()) world.cache.put(actor);
     ports.timers.note(draft.earliestTimer);
-    for (const key of draft.aborts) world.effects?.abort(key);
     for (const row of draft.starts) world.effects?.start(row);
     for (const { key, event } of draft.tells) world.effects?.tell(key, event);
+    // Last: what a state's exit sends to its effect still reaches it.
+    for (const key of draft.aborts) world.effects?.abort(key);
     if (journal.length > 0) ports.publish(journal);
     for (const run of draft.afterwards) run();
   }
@@ -251,24 +257,49 @@ export class Committer {
     const message = error instanceof Error ? error.message : String(error);
     world.log("error", "Commit failed", { error: message, events: envelopes.length });
     for (const undo of draft?.rollbacks ?? []) undo();
-    if (error instanceof StoreError) {
-      const isFatal = FATAL.has(error.failure);
-      if (isFatal) this.close(error);
-      ports.onStoreFailure(error, isFatal);
+    const refuse = () => {
       for (const reject of draft?.onFailure ?? []) reject(error);
       for (const envelope of envelopes) envelope.settle?.reject(error);
+    };
+    if (error instanceof StoreError) {
+      if (error.isFatal) this.close(error);
+      ports.onStoreFailure(error, error.isFatal);
+      refuse();
       ports.timers.retryAfterFailure();
-      if (!isFatal) await reloadClaims(world);
+      if (!error.isFatal) await this.#reload();
       return;
     }
-    await reloadClaims(world);
-    if (envelopes.length > 1) {
-      // One of them cannot be applied, the others can: each gets a commit of its own.
-      for (const envelope of envelopes) await this.#commit([envelope]);
-      return;
-    }
-    for (const reject of draft?.onFailure ?? []) reject(error);
+    if (!await this.#reload()) return refuse();
+    if (envelopes.length > 1) return await this.#isolate(envelopes);
+    if (draft !== undefined) { for (const reject of draft.onFailure) reject(error); }
     for (const envelope of envelopes) await this.#quarantine(envelope, error);
+  }
+
+  /** Puts slots and watches in memory back to what is stored. */
+  async #reload(): Promise<boolean> {
+    try {
+      await reloadClaims(this.world);
+      return true;
+    } catch (cause) {
+      // What is in memory is not what is stored, and cannot be made so.
+      const error = new StoreError("corrupt", "Cannot read slots after a failed commit", { cause });
+      this.close(error);
+      this.ports.onStoreFailure(error, true);
+      return false;
+    }
+  }
+
+  /**
+   * One of several envelopes cannot be applied, the others can: each gets a commit of its own.
+   * Timers are read again one by one, since an earlier envelope may call off a later timer.
+   */
+  async #isolate(envelopes: readonly Envelope[]): Promise<void> {
+    const isTimer = (envelope: Envelope) =>
+      envelope.type === "event" && envelope.origin.type === "timer";
+    this.ports.timers.readSingly(envelopes.filter(isTimer).length);
+    for (const envelope of envelopes) {
+      if (!isTimer(envelope)) await this.#commit([envelope], this.ports.clock.now());
+    }
   }
 
   /** What cannot be applied at all is answered, and a timer is put where someone sees it. */
@@ -291,12 +322,9 @@ export class Committer {
       });
     };
     const settle = { resolve: () => {}, reject: () => {} };
-    await this.#commit([{ type: "write", write, settle }]);
+    await this.#commit([{ type: "write", write, settle }], this.ports.clock.now());
   }
 }
-
-/** Failures after which the store cannot be trusted any more. */
-const FATAL: ReadonlySet<string> = new Set(["busy", "fenced", "conflict", "corrupt"]);
 
 /** Reads slots, limits and watches again, as at boot. */
 export async function reloadClaims(world: World): Promise<void> {

@@ -42,8 +42,8 @@ export async function deliver(
   const answered = options.idempotency && draft.answers.get(options.idempotency.key);
   if (answered) {
     const { key, fingerprint, answer } = answered;
-    settle?.reject(new AlreadyAnsweredError(key, fingerprint, JSON.parse(answer)));
-    return;
+    const error = new AlreadyAnsweredError(key, fingerprint, JSON.parse(answer));
+    return draft.refuse(settle, error);
   }
   const taken = envelope.type === "spawn"
     ? await create(world, draft, envelope)
@@ -80,20 +80,20 @@ async function create(
   const { target, parent, settle, depth, cause } = envelope;
   const found = await world.find(draft, target);
   if (found.type !== "missing") {
-    settle?.reject(new AlreadyExistsError(`Cannot create ${target}: it exists already`));
+    draft.refuse(settle, new AlreadyExistsError(`Cannot create ${target}: it exists already`));
     return undefined;
   }
-  const actor = unborn(world, {
-    kind: envelope.kind,
-    id: idOf(target),
-    at: draft.at,
-    parent: parent?.address ?? null,
-    childId: parent?.childId ?? null,
-  });
   const event = { type: "xstate.init", input: envelope.input } as JsonEvent;
   const turn: Turn = { event, cause, key: envelope.options.key ?? null, depth };
   const { seq } = draft;
   try {
+    const actor = unborn(world, {
+      kind: envelope.kind,
+      id: idOf(target),
+      at: draft.at,
+      parent: parent?.address ?? null,
+      childId: parent?.childId ?? null,
+    });
     const input = stampInput(envelope.input, draft.at);
     const result = firstStep(actor.kind.durable, nextOwner(actor), input);
     const before = { actor, exists: false };
@@ -132,6 +132,10 @@ async function apply(
       return undefined;
     }
   }
+  if (origin.type === "deadLetter" && !await takeLetter(world, draft, origin.id)) {
+    draft.refuse(settle, new NotFoundError(`Cannot find dead letter "${origin.id}"`));
+    return undefined;
+  }
   const found = await world.find(draft, target);
   if (found.type === "blocked") return refuseBlocked(world, draft, { envelope, turn, ...found });
   if (origin.type === "timer") world.counters.timersFired += 1;
@@ -151,11 +155,17 @@ async function apply(
   }
   const { expectRevision } = options;
   if (expectRevision !== undefined && expectRevision !== actor.revision) {
-    settle?.reject(new RevisionConflictError(target, expectRevision, actor.revision));
+    draft.refuse(settle, new RevisionConflictError(target, expectRevision, actor.revision));
     return undefined;
   }
   if (actor.status !== "active") return refuseEnded(world, draft, { envelope, turn, actor });
   return await take(world, draft, { envelope, turn, actor });
+}
+
+/** Whether a dead letter is still there, and not on its way for a second time. */
+async function takeLetter(world: World, draft: Draft, id: string): Promise<boolean> {
+  return !draft.rows.deadLettersDeleted.includes(id) &&
+    await world.store.getDeadLetter(id) !== undefined;
 }
 
 async function take(
@@ -246,7 +256,8 @@ function refuseBlocked(
     return undefined;
   }
   if (origin.type === "api" || origin.type === "deadLetter") {
-    settle?.reject(
+    draft.refuse(
+      settle,
       new BlockedError(`Cannot apply "${envelope.event.type}" to ${target}: ${reason}`),
     );
     return undefined;
@@ -258,7 +269,7 @@ function refuseMissing(world: World, draft: Draft, options: Refusal): undefined 
   const { envelope: { origin, target, settle, event } } = options;
   if (origin.type === "effect" || event.type === "xstate.stop") return undefined;
   if (origin.type === "api" || origin.type === "deadLetter") {
-    settle?.reject(new NotFoundError(`Cannot find ${target}`));
+    draft.refuse(settle, new NotFoundError(`Cannot find ${target}`));
     return undefined;
   }
   return deadLetter(world, draft, { ...options, reason: "there is no such actor" });
@@ -287,7 +298,7 @@ function refuse(world: World, draft: Draft, options: Refusal & { actor: LiveActo
     return undefined;
   }
   const accepts = acceptedEvents(actor.snapshot);
-  settle?.reject(new NotAcceptedError(actor.address, event.type, actor.state, accepts));
+  draft.refuse(settle, new NotAcceptedError(actor.address, event.type, actor.state, accepts));
   return undefined;
 }
 
@@ -308,15 +319,14 @@ function fail(
   const { settle } = envelope;
   // A creation that failed left nothing that the letter could be sent to again.
   if (envelope.type === "spawn" && settle !== undefined) {
-    return settle.reject(wrap(envelope, error));
+    return draft.refuse(settle, wrap(envelope, error));
   }
   if (envelope.type === "event" && envelope.origin.type === "deadLetter") {
-    return settle?.reject(wrap(envelope, error));
+    return draft.refuse(settle, wrap(envelope, error));
   }
   deadLetter(world, draft, { envelope, turn, reason: `${name}: ${message}` });
   if (envelope.type === "spawn") tellParent(draft, envelope, error);
-  draft.afterwards.push(() => settle?.reject(wrap(envelope, error)));
-  if (settle !== undefined) draft.onFailure.push(settle.reject);
+  draft.refuse(settle, wrap(envelope, error));
 }
 
 /** A child that could not be created has failed. */

@@ -16,7 +16,7 @@ import {
 } from "../store/store.ts";
 import type { Found, LiveActor } from "./actor.ts";
 import type { Address } from "./address.ts";
-import type { EventEnvelope, JsonEvent, SpawnEnvelope } from "./envelope.ts";
+import type { EventEnvelope, JsonEvent, Settle, SpawnEnvelope } from "./envelope.ts";
 import type { Receipt } from "./api.ts";
 
 type Staged = {
@@ -48,6 +48,8 @@ export class Draft {
   readonly answers = new Map<string, IdempotencyRow>();
   /** Messages and children that this draft's steps have caused and that are still to be delivered. */
   readonly followUps: (EventEnvelope | SpawnEnvelope)[] = [];
+  /** Messages and grants delivered so far. */
+  followUpCount = 0;
   /** What was read from the store for this draft. */
   readonly found = new Map<Address, Found>();
   /** The earliest timer set. */
@@ -83,6 +85,13 @@ export class Draft {
 
   stagedActors(): Iterable<LiveActor> {
     return this.#actors.values().map((staged) => staged.actor);
+  }
+
+  /** Tells a sender once it is certain: the world that the answer speaks of must stand. */
+  refuse(settle: Settle | undefined, error: unknown): void {
+    if (settle === undefined) return;
+    this.afterwards.push(() => settle.reject(error));
+    this.onFailure.push(settle.reject);
   }
 
   journal(row: Omit<JournalRow, "seq">): JournalRow {
@@ -125,6 +134,8 @@ export class Draft {
       this.starts.splice(index, 1);
       return;
     }
+    // A retry that was written down in this draft goes too.
+    this.rows.effects = this.rows.effects.filter((row) => row.key !== key);
     this.rows.effectsDeleted.push(key);
     this.aborts.push(key);
   }

@@ -4,11 +4,12 @@
  */
 import type { AnyActorLogic } from "xstate";
 import type { EffectRow } from "../store/store.ts";
-import { errorOf } from "./actor.ts";
+import { errorOf, type Found } from "./actor.ts";
 import { type Address, kindOf } from "./address.ts";
 import type { Logger, Receipt, SendOptions } from "./api.ts";
 import type { Clock } from "./clock.ts";
 import type { Committer } from "./committer.ts";
+import type { Draft } from "./draft.ts";
 import type { EffectPorts } from "./effects.ts";
 import type { JsonEvent, Origin } from "./envelope.ts";
 import { type HookInput, hookOf, nextHookRow } from "./hooks.ts";
@@ -16,6 +17,7 @@ import type { ActorRecord, Effect, EffectContext, EventInput } from "./kind.ts";
 import { effectOfAction, effectOfLogic } from "./machine_logic.ts";
 import { mapStrings, resolveBlobs, toPayload } from "./payload.ts";
 import type { RegisteredKind, Registry } from "./registry.ts";
+import { childOf } from "./step.ts";
 import type { Streams } from "./streams.ts";
 
 export type EffectParts = {
@@ -27,6 +29,7 @@ export type EffectParts = {
   streams: Streams;
   committer: () => Committer;
   readBlob: (sha: string) => Promise<string | undefined>;
+  find: (draft: Draft, address: Address) => Promise<Found>;
   get: (address: Address) => Promise<ActorRecord>;
   send: (address: Address, event: EventInput, options: SendOptions) => Promise<Receipt>;
 };
@@ -50,7 +53,7 @@ export function createEffectPorts(parts: EffectParts): EffectPorts {
         if (next !== undefined) draft.startEffect(next);
       }),
     giveUp: (row, error) => giveUp(parts, row, error),
-    reschedule: (row) => parts.committer().write((draft) => void draft.rows.effects.push(row)),
+    reschedule: (row) => parts.committer().write((draft) => reschedule(parts, draft, row)),
     append: (row, channel, data) => streams.append(row.address, channel, data),
   };
 }
@@ -135,6 +138,18 @@ function submit(
       settle: { resolve: () => resolve(), reject },
     });
   });
+}
+
+/** Writes an attempt down, unless its owner has left the state meanwhile. */
+async function reschedule(parts: EffectParts, draft: Draft, row: EffectRow): Promise<void> {
+  if (draft.rows.effectsDeleted.includes(row.key)) return;
+  if (row.childId !== null) {
+    const found = await parts.find(draft, row.address);
+    if (found.type !== "actor" || childOf(found.actor.snapshot, row.childId)?.key !== row.key) {
+      return;
+    }
+  }
+  draft.rows.effects.push(row);
 }
 
 /** An action or hook that has failed for good: its actor is told if it wants to know. */

@@ -159,7 +159,7 @@ export class EffectRunner {
     this.#active += 1;
     const work = this.#attempt(running).finally(() => {
       this.#active -= 1;
-      this.#work.delete(row.key);
+      if (this.#work.get(row.key) === work) this.#work.delete(row.key);
       this.#startWaiting();
     });
     this.#work.set(row.key, work);
@@ -196,6 +196,7 @@ export class EffectRunner {
     const { clock } = this.ports;
     const { row } = running;
     const input = await this.ports.inputOf(row);
+    running.controller.signal.throwIfAborted();
     const timeoutMs = effect.timeoutMs ?? EFFECT_TIMEOUT_MS;
     const deadline = new AbortController();
     const signal = AbortSignal.any([running.controller.signal, deadline.signal]);
@@ -279,7 +280,7 @@ export class EffectRunner {
       try {
         return await write();
       } catch (error) {
-        if (!(error instanceof StoreError) || error.failure !== "full") {
+        if (!(error instanceof StoreError) || error.isFatal) {
           log("error", "An effect's result could not be applied", {
             effect: running.row.key,
             error: errorOf(error),

@@ -89,6 +89,9 @@ export class NotDurableError extends Error {
 /** Why a store failed, as far as a caller can act on it. */
 export type StoreFailure = "busy" | "full" | "fenced" | "conflict" | "corrupt" | "other";
 
+/** Failures after which nothing may be written by this process any more. */
+const FATAL: ReadonlySet<StoreFailure> = new Set(["busy", "fenced", "conflict", "corrupt"]);
+
 /**
  * The store could not do what was asked; the transaction was not committed. `busy`, `fenced` and
  * `corrupt` are the end of the process; after `full` it may go on when there is room again.
@@ -97,5 +100,10 @@ export class StoreError extends Error {
   override name = "StoreError";
   constructor(readonly failure: StoreFailure, message: string, options?: ErrorOptions) {
     super(message, options);
+  }
+
+  /** Whether the process must end, because the store cannot be trusted any more. */
+  get isFatal(): boolean {
+    return FATAL.has(this.failure);
   }
 }

@@ -23,6 +23,7 @@ export type LeaseParts = {
 export class LeaseKeeper {
   #held: Lease | null = null;
   #cancel = () => {};
+  #isStopped = false;
 
   constructor(readonly parts: LeaseParts) {}
 
@@ -56,12 +57,13 @@ export class LeaseKeeper {
 
   /** Renews it no more. */
   stop(): void {
+    this.#isStopped = true;
     this.#cancel();
   }
 
   #renewLater(): void {
     const { store, clock } = this.parts;
-    if (store.info.syncMode !== "REMOTE") return;
+    if (store.info.syncMode !== "REMOTE" || this.#isStopped) return;
     this.#cancel = clock.wake(clock.now() + LEASE_MS / 3, () => void this.#renew());
   }
 

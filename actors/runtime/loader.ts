@@ -18,7 +18,8 @@ export async function prefetch(
   addresses: Iterable<Address>,
 ): Promise<void> {
   const unknown = [...new Set(addresses)].filter((address) =>
-    world.cache.get(address) === undefined
+    world.cache.get(address) === undefined && draft.actor(address) === undefined &&
+    !draft.found.has(address)
   );
   if (unknown.length === 0) return;
   const rows = new Map<Address, ActorRow>();

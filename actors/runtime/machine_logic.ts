@@ -33,6 +33,7 @@ export function effectOfAction(action: ActionFunction): Effect {
 }
 
 function host(logic: AnyActorLogic, input: unknown, context: EffectContext): Promise<unknown> {
+  context.signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const machine = createMachine({
       invoke: {

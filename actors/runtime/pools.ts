@@ -154,7 +154,9 @@ export class Pools {
     const reserved = new Set<string>();
     for (const { slot, starving } of candidates) {
       if (slot.pools.every((name) => this.#hasRoom(name, reserved.has(name) ? 1 : 0))) return slot;
-      if (starving) { for (const name of slot.pools) reserved.add(name); }
+      // A pool that is closed may stay so: nothing is kept free for those who wait for it.
+      if (!starving || slot.pools.some((name) => this.limitOf(name) === 0)) continue;
+      for (const name of slot.pools) reserved.add(name);
     }
     return undefined;
   }

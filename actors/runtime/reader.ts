@@ -8,7 +8,7 @@ import { type Address, isAddress } from "./address.ts";
 import type { FeedEntry, HistoryQuery, Inspection, ListQuery, Page, System } from "./api.ts";
 import type { Clock } from "./clock.ts";
 import type { EffectRunner } from "./effects.ts";
-import { NotFoundError } from "./errors.ts";
+import { DrainingError, NotFoundError } from "./errors.ts";
 import { entryOf, type Feed } from "./feed.ts";
 import { difference, fold } from "./history.ts";
 import type { Json, JsonObject } from "./json.ts";
@@ -250,6 +250,9 @@ async function waitFor(
       const found = await get(parts, address);
       if (done(found)) return found;
       signal?.throwIfAborted();
+      if (feed.isClosed) {
+        throw new DrainingError(`Cannot wait for ${address}: the system has stopped`);
+      }
       if (isLate) {
         const message = `${address} is "${found.state}" after ${timeoutMs} ms`;
         throw new DOMException(message, "TimeoutError");

@@ -7,6 +7,7 @@ import type { EffectRow, Lease } from "../store/store.ts";
 import { kindOf } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import { type Committer, readAll, reloadClaims } from "./committer.ts";
+import { ACTION_MAX_ATTEMPTS } from "./limits.ts";
 import { prefetch } from "./loader.ts";
 import type { RecoveryReport } from "./api.ts";
 import type { Timers } from "./timers.ts";
@@ -14,7 +15,7 @@ import type { World } from "./world.ts";
 
 /** Actors taken over in one commit. */
 const UPGRADE_PAGE = 200;
-/** An effect that was cut off by this many restarts is taken for their cause. */
+/** Attempts beyond its own that restarts may cut off before the effect is taken for their cause. */
 const MAX_CUT_OFF_ATTEMPTS = 20;
 
 /** An effect to be started once everything is in place. */
@@ -107,7 +108,8 @@ function decide(world: World, row: EffectRow, now: number): Pending[] {
   const effect = kind.definition.effects?.[row.src];
   const isWaiting = row.notBefore > now;
   const taken = { ...row, bootId: world.bootId, attempt: row.attempt + (isWaiting ? 0 : 1) };
-  if (row.attempt > MAX_CUT_OFF_ATTEMPTS) return [{ row: taken, how: "fail" }];
+  const allowed = effect?.maxAttempts ?? ACTION_MAX_ATTEMPTS;
+  if (row.attempt > allowed + MAX_CUT_OFF_ATTEMPTS) return [{ row: taken, how: "fail" }];
   // Between two attempts nothing was running, so there is nothing to take up.
   if (isWaiting || row.type !== "invoke") return [{ row: taken, how: "rerun" }];
   switch (effect?.onRestart ?? "rerun") {

@@ -13,6 +13,9 @@ import {
   STREAM_FLUSH_MS,
 } from "./limits.ts";
 
+/** How long to wait before output is written again when a commit failed. */
+const RETRY_MS = 1_000;
+
 type Piece = { address: Address; channel: string; at: number; data: string };
 
 export class Streams {
@@ -51,6 +54,7 @@ export class Streams {
     const pieces = mergeNeighbours(this.#pieces);
     this.#pieces = [];
     this.#bytes = 0;
+    draft.rollbacks.push(() => this.#putBack(pieces));
     for (const piece of pieces) {
       const key = `${piece.channel} ${piece.address}`;
       const last = this.#lastSeq.get(key) ??
@@ -59,10 +63,15 @@ export class Streams {
       draft.rows.streams.push({ ...piece, seq: last + 1 });
     }
     draft.afterwards.push(() => this.#wake(pieces));
-    draft.rollbacks.push(() => {
-      this.#lastSeq.clear();
-      this.#pieces = [...pieces, ...this.#pieces];
-    });
+  }
+
+  /** The commit failed: nothing was written, and it is tried again without waiting for others. */
+  #putBack(pieces: readonly Piece[]): void {
+    this.#lastSeq.clear();
+    this.#pieces = [...pieces, ...this.#pieces];
+    this.#bytes = this.#pieces.reduce((sum, { data }) => sum + data.length, 0);
+    const at = this.clock.now() + RETRY_MS;
+    this.#cancelFlush ??= this.clock.wake(at, () => this.flush());
   }
 
   /** Calls `listener` after each commit that appended to the stream. */

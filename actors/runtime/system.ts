@@ -66,6 +66,8 @@ class RootSystem implements System {
   readonly #writer: Writer;
   readonly #lease: LeaseKeeper;
   #health: Health = { status: "starting", reason: "not started" };
+  /** Whether everything that was in flight has been read: only then may anything new come. */
+  #isOpen = false;
   #stopping: Promise<void> | undefined;
 
   constructor(options: SystemOptions) {
@@ -110,6 +112,7 @@ class RootSystem implements System {
       streams: this.#streams,
       committer: () => this.#committer,
       readBlob: (sha) => store.getBlob(sha),
+      find: this.#world.find,
       get: (address) => this.get(address),
       send: (address, event, sendOptions) => this.send(address, event, sendOptions),
     }));
@@ -151,6 +154,7 @@ class RootSystem implements System {
     await this.#options.sweep?.(new Set(pending.map((effect) => effect.row.key)));
     world.effects = this.#effects;
     this.#committer.holdGrants = false;
+    this.#isOpen = true;
     this.#health = { status: "ready", reason: null };
     await this.#resume(pending);
     report.versions = await upgradeAll(world, this.#committer, () => this.#stopping !== undefined);
@@ -245,7 +249,7 @@ class RootSystem implements System {
     if (this.#options.paused) {
       throw new DrainingError("Cannot take event: the system is opened to look only");
     }
-    if (this.#lease.held === null) {
+    if (!this.#isOpen) {
       throw new DrainingError("Cannot take event: the system is not started");
     }
   }
@@ -316,6 +320,8 @@ class RootSystem implements System {
       await this.#committer.settled();
     }
     this.#committer.close();
+    // The last commits may have armed a wake-up.
+    this.#timers.stop();
     this.#feed.close();
     if (hasFailed) this.#lease.stop();
     else await this.#lease.release();

@@ -14,6 +14,7 @@ export class Timers {
   #nextAt = Infinity;
   #cancel: (() => void) | undefined;
   #heldUntil = -Infinity;
+  #single = 0;
 
   constructor(
     readonly store: Store,
@@ -46,11 +47,20 @@ export class Timers {
   /** The timers to fire now, by due time. Their rows are still there until the commit stands. */
   async takeDue(now: number): Promise<TimerRow[]> {
     if (this.#nextAt > now || this.#heldUntil > now) return [];
-    const rows = await this.store.timersDue(now, MAX_EVENTS_PER_COMMIT);
+    const limit = this.#single > 0 ? 1 : MAX_EVENTS_PER_COMMIT;
+    this.#single = Math.max(0, this.#single - 1);
+    const rows = await this.store.timersDue(now, limit);
     // What was not read is due too, or later than all of these: a bound is all that is needed.
-    const isAll = rows.length < MAX_EVENTS_PER_COMMIT;
+    const isAll = rows.length < limit;
     this.#set(isAll ? await this.store.nextTimerAt(now) ?? Infinity : now);
     return rows;
+  }
+
+  /** The next `count` timers are fired one a commit. */
+  readSingly(count: number): void {
+    if (count === 0) return;
+    this.#single = count;
+    this.#set(this.clock.now());
   }
 
   /** The commit that fired timers failed: they are still in the store, and wait a little. */
