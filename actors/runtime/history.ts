@@ -17,13 +17,21 @@ export type Folded = { snapshot: AnyMachineSnapshot; at: number; revision: numbe
 
 const PAGE = 500;
 
+export type FoldOptions = {
+  address: Address;
+  parent: Address | null;
+  revision: number;
+  /** Told of each event that was applied, and of the snapshot after it. */
+  onStep?: (row: JournalRow, snapshot: AnyMachineSnapshot) => void;
+};
+
 /** Folds up to a revision. Throws `NotFoundError` where the journal does not reach that far. */
 export async function fold(
   store: Store,
   kind: RegisteredKind,
-  options: { address: Address; parent: Address | null; revision: number },
+  options: FoldOptions,
 ): Promise<Folded> {
-  const { address, parent, revision } = options;
+  const { address, parent, revision, onStep } = options;
   const base = await store.baseOf(address, revision);
   let folded: Folded | undefined;
   if (base !== undefined) {
@@ -51,6 +59,7 @@ export async function fold(
       after = row.seq;
       if (row.outcome === "taken") {
         folded = apply(kind, { address, parent, revision: row.revision }, folded, row);
+        onStep?.(row, folded.snapshot);
       }
     }
     if (rows.length < PAGE) break;
