@@ -175,10 +175,9 @@ function parse<T>(
 
 /** Parameters given once as text, those given several times as a list. */
 function single(queries: Record<string, string[]>): Record<string, string | string[]> {
+  const entries = Object.entries(queries);
   return Object.fromEntries(
-    Object.entries(queries).map((
-      [name, values],
-    ) => [name, values.length === 1 ? values[0] ?? "" : values]),
+    entries.map(([name, all]) => [name, all.length === 1 ? all[0] ?? "" : all]),
   );
 }
 

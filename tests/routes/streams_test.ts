@@ -1,12 +1,13 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ProblemError } from "../../routes/errors.ts";
 import { createStreams, type Sink } from "../../routes/streams.ts";
-import { handClock, readUntil } from "./support.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { readUntil } from "./support.ts";
 
 const text = new TextEncoder();
 
 function setUp(maxStreams = 2) {
-  const clock = handClock();
+  const clock = new ManualClock();
   const streams = createStreams({ maxStreams, heartbeatMs: 15_000, clock });
   const failures: unknown[] = [];
   const open = (source: (sink: Sink) => Promise<void>, method = "GET") =>
@@ -59,7 +60,7 @@ Deno.test("open() ends the source when the reader goes", async () => {
 });
 
 Deno.test("open() holds up the source of a reader that does not read", async () => {
-  const { open } = setUp();
+  const { open, clock } = setUp();
   let written = 0;
   const frame = new Uint8Array(1024);
   const reader = readerOf(open(async ({ write, signal }) => {
@@ -69,12 +70,7 @@ Deno.test("open() holds up the source of a reader that does not read", async () 
     }
   }));
   await reader.read();
-  // Every promise that could run has run once a message has gone round the event loop.
-  await new Promise<void>((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port2.onmessage = () => (port1.close(), port2.close(), resolve());
-    port1.postMessage(0);
-  });
+  await clock.settle();
   assertEquals(written <= 128 * 1024, true, `${written} bytes were made for nobody`);
   await reader.cancel();
 });
@@ -102,8 +98,7 @@ Deno.test("open() shows that a quiet stream lives", async () => {
   }));
   await reader.read();
   const next = reader.read();
-  clock.advance(14_999);
-  clock.advance(1);
+  await clock.advance(15_000);
   assertStringIncludes(new TextDecoder().decode((await next).value), ": beat");
   await reader.cancel();
 });
