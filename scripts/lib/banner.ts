@@ -27,8 +27,8 @@ const SYNC_MODES: { readonly [M in StoreInfo["syncMode"]]: string } = {
 
 export function printBanner(banner: Banner, stream: Stream = Deno.stdout): void {
   if (stream.isTerminal()) return print(stream, bannerText(banner));
-  const { store, token: _, ...rest } = banner;
-  print(stream, JSON.stringify({ ...rest, ...store, try: commandToTry(banner) }));
+  const { store: { url: database, ...store }, token: _, ...rest } = banner;
+  print(stream, JSON.stringify({ ...rest, database, ...store, try: commandToTry(banner) }));
 }
 
 /** The banner for people. */

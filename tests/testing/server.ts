@@ -171,7 +171,15 @@ function command(home: string, { env, args = [] }: ServerOptions): Deno.Command 
   const inherited = Object.entries(Deno.env.toObject())
     .filter(([name]) => !name.startsWith("HOLDFAST_"));
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "-P=launcher", "scripts/start.ts", ...args],
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "-P=launcher",
+      "scripts/start.ts",
+      "--with-parent",
+      ...args,
+    ],
     cwd: ROOT,
     clearEnv: true,
     env: {
