@@ -45,6 +45,8 @@ type Running = {
   early: EventInput[];
   /** An earlier process began this attempt. */
   reattach: boolean;
+  /** The owner has left the state. A stop of the system leaves a result wanted. */
+  isUnwanted: boolean;
 };
 
 /** How long to wait before a write is tried again when the disk is full. */
@@ -92,6 +94,7 @@ export class EffectRunner {
       listeners: new Set(),
       early: [],
       reattach: options.reattach ?? false,
+      isUnwanted: false,
     };
     this.#live.set(row.key, running);
     this.#schedule(running);
@@ -107,6 +110,7 @@ export class EffectRunner {
     const running = this.#live.get(key);
     if (running === undefined) return;
     this.#live.delete(key);
+    running.isUnwanted = true;
     running.controller.abort(new DOMException("The actor has left the state", "AbortError"));
   }
 
@@ -276,7 +280,7 @@ export class EffectRunner {
   /** Sees a result through to the database, also when the disk is full for a while. */
   async #report(running: Running, write: () => Promise<void>): Promise<void> {
     const { clock, log } = this.ports;
-    while (!running.controller.signal.aborted) {
+    while (!running.isUnwanted) {
       try {
         return await write();
       } catch (error) {
