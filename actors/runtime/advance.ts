@@ -129,8 +129,7 @@ function indexOf(actor: LiveActor): string | undefined {
 function writeIndex(draft: Draft, actor: LiveActor, indexed: string): void {
   const { address, createdSeq } = actor;
   const values = JSON.parse(indexed) as IndexValue[];
-  draft.rows.index = draft.rows.index.filter((write) => write.address !== address);
-  draft.rows.index.push({ address, kind: actor.kind.name, createdSeq, values });
+  draft.writeIndex({ address, kind: actor.kind.name, createdSeq, values });
 }
 
 /** The end of a life: timers go, and who waits for it is told. */

@@ -9,6 +9,7 @@ import {
   type EffectRow,
   emptyCommit,
   type IdempotencyRow,
+  type IndexWrite,
   type JournalRow,
   type SlotRow,
   type TimerRow,
@@ -55,7 +56,9 @@ export class Draft {
   /** The earliest timer set. */
   earliestTimer = Infinity;
   #actors = new Map<Address, Staged>();
-  #timers = new Map<string, TimerRow | { deleted: true; address: Address; id: string }>();
+  /** By address and id; undefined for one that is deleted. */
+  #timers = new Map<Address, Map<string, TimerRow | undefined>>();
+  #index = new Map<Address, IndexWrite>();
   #cleared = new Set<Address>();
   #slots = new Map<string, SlotRow | undefined>();
   #watches = new Map<string, { row: WatchRow; deleted: boolean }>();
@@ -102,25 +105,29 @@ export class Draft {
   }
 
   setTimer(row: TimerRow): void {
-    this.#timers.set(timerKey(row.address, row.id), row);
+    this.#timersOf(row.address).set(row.id, row);
     if (row.dueAt < this.earliestTimer) this.earliestTimer = row.dueAt;
   }
 
   deleteTimer(address: Address, id: string): void {
-    this.#timers.set(timerKey(address, id), { deleted: true, address, id });
+    this.#timersOf(address).set(id, undefined);
   }
 
   /** All timers of an actor that has ended. */
   clearTimers(address: Address): void {
     this.#cleared.add(address);
-    for (const [key, timer] of this.#timers) {
-      if (timer.address === address) this.#timers.delete(key);
-    }
+    this.#timers.delete(address);
   }
 
   /** Whether a stored timer has been replaced or removed by an earlier step of this draft. */
   isTimerGone(row: TimerRow): boolean {
-    return this.#cleared.has(row.address) || this.#timers.has(timerKey(row.address, row.id));
+    return this.#cleared.has(row.address) ||
+      (this.#timers.get(row.address)?.has(row.id) ?? false);
+  }
+
+  /** The values to filter lists by; those of an actor replace one another. */
+  writeIndex(write: IndexWrite): void {
+    this.#index.set(write.address, write);
   }
 
   startEffect(row: EffectRow): void {
@@ -170,9 +177,12 @@ export class Draft {
     const { rows } = this;
     rows.effects.push(...this.starts);
     rows.timersCleared.push(...this.#cleared);
-    for (const timer of this.#timers.values()) {
-      if ("deleted" in timer) rows.timersDeleted.push({ address: timer.address, id: timer.id });
-      else rows.timers.push(timer);
+    rows.index.push(...this.#index.values());
+    for (const [address, timers] of this.#timers) {
+      for (const [id, row] of timers) {
+        if (row === undefined) rows.timersDeleted.push({ address, id });
+        else rows.timers.push(row);
+      }
     }
     for (const [key, row] of this.#slots) {
       if (row === undefined) rows.slotsDeleted.push(key);
@@ -183,6 +193,15 @@ export class Draft {
     }
     this.#finishActors(rows);
     return rows;
+  }
+
+  #timersOf(address: Address): Map<string, TimerRow | undefined> {
+    let timers = this.#timers.get(address);
+    if (timers === undefined) {
+      timers = new Map();
+      this.#timers.set(address, timers);
+    }
+    return timers;
   }
 
   #finishActors(rows: Commit): void {
@@ -210,8 +229,4 @@ export class Draft {
     }
     rows.tallies.push(...[...tallies.values()].filter((row) => row.delta !== 0));
   }
-}
-
-function timerKey(address: Address, id: string): string {
-  return `${address} ${id}`;
 }

@@ -149,6 +149,11 @@ export class Pools {
   }
 
   #best(now: number): Slot | undefined {
+    // Most commits give nothing back, and then nobody fits: asked before anything is ranked.
+    const isRoom = this.#lines.values().some(({ waiting, pools }) =>
+      waiting.size > 0 && pools.every((name) => this.#hasRoom(name, 0))
+    );
+    if (!isRoom) return undefined;
     const candidates = this.#lines.values().flatMap((line) => this.#head(line, now)).toArray();
     candidates.sort((left, right) => compareRanks(left.rank, right.rank));
     const reserved = new Set<string>();
