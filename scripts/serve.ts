@@ -72,6 +72,7 @@ async function main(): Promise<void> {
     log,
   });
   const listener = await closingOnFailure(store, () => listen(config, app.fetch));
+  log("info", "Bound, not ready yet", { url: listener.url, standby: config.standby });
   const recovered = await Promise.race([startSystem(system), stop.then(() => undefined)]);
   if (recovered !== undefined) {
     listener.open();

@@ -102,7 +102,11 @@ Deno.test("start stands by while another server holds the data, then takes over"
     env: { HOLDFAST_STANDBY: "true" },
   });
   const started = second.start();
-  await second.logged((line) => line.includes("Standing by"));
+  const { url } = JSON.parse(await second.logged((line) => line.includes("not ready yet")));
+  const waiting = await fetch(`${url}/readyz`);
+  assertEquals([waiting.status, (await waiting.json()).status], [503, "starting"]);
+  const early = await fetch(`${url}/v1/kinds`);
+  assertEquals([early.status, (await early.json()).status], [503, 503]);
   await first.kill();
   await started;
   assertEquals(await statusOf(second, "/readyz"), 200);

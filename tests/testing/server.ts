@@ -58,11 +58,17 @@ export async function runServer(
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
+type Waiter = {
+  fits: (line: string) => boolean;
+  found: (line: string) => void;
+  lost: (error: Error) => void;
+};
+
 export class TestServer implements AsyncDisposable {
   /** All log lines so far, of every start. */
   readonly log: string[] = [];
   readonly #options: ServerOptions;
-  readonly #waiting = new Set<{ fits: (line: string) => boolean; found: (line: string) => void }>();
+  readonly #waiting = new Set<Waiter>();
   #running: Running | undefined;
 
   constructor(readonly home: string, options: ServerOptions) {
@@ -130,11 +136,11 @@ export class TestServer implements AsyncDisposable {
     return await this.ended();
   }
 
-  /** Waits until a log line fits; one that came before counts. */
+  /** Waits until a log line fits; one that came before counts. Throws when the log ends. */
   async logged(fits: (line: string) => boolean): Promise<string> {
     const known = this.log.find(fits);
     if (known !== undefined) return known;
-    return await new Promise((found) => this.#waiting.add({ fits, found }));
+    return await new Promise((found, lost) => this.#waiting.add({ fits, found, lost }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -164,6 +170,8 @@ export class TestServer implements AsyncDisposable {
         waiter.found(line);
       }
     }
+    for (const { lost } of this.#waiting) lost(new Error("Cannot find the line: the log ended"));
+    this.#waiting.clear();
   }
 }
 
