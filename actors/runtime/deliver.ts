@@ -95,7 +95,7 @@ async function create(
       childId: parent?.childId ?? null,
     });
     const input = stampInput(envelope.input, draft.at);
-    const result = firstStep(actor.kind.durable, nextOwner(actor), input);
+    const result = firstStep(actor.kind.durable, nextOwner(actor), { input, at: draft.at });
     const before = { actor, exists: false };
     const receipt = await advance(world, draft, { before, result, turn });
     return taken(draft, receipt);

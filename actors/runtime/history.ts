@@ -106,7 +106,10 @@ function apply(
         `Cannot fold ${owner.address}: its history starts with "${event.type}"`,
       );
     }
-    const { snapshot } = firstStep(kind.durable, owner, stampInput(event.input, row.at));
+    const { snapshot } = firstStep(kind.durable, owner, {
+      input: stampInput(event.input, row.at),
+      at: row.at,
+    });
     return { snapshot, at: row.at, revision: row.revision };
   }
   const { snapshot } = step(kind.durable, owner, {

@@ -112,9 +112,13 @@ export function isMachine(logic: unknown): logic is AnyStateMachine {
   return typeof logic === "object" && logic !== null && "__xstatenode" in logic;
 }
 
-/** Creates an actor. Throws what the context factory or an initial action threw. */
-export function firstStep(durable: DurableMachine, owner: StepOwner, input: unknown): StepResult {
-  const run = openScope(owner, undefined);
+/** Creates an actor at a time, ms since the epoch. Throws what the context factory or an initial action threw. */
+export function firstStep(
+  durable: DurableMachine,
+  owner: StepOwner,
+  { input, at }: { input: unknown; at: number },
+): StepResult {
+  const run = openScope(owner, at);
   const snapshot = durable.machine.getInitialSnapshot(run.scope as never, input as never);
   if (snapshot.status === "error") throw snapshot.error;
   return { ...collect(durable, run, owner, {}, snapshot), accepted: true };
@@ -296,7 +300,10 @@ function openScope(owner: StepOwner, at: number | undefined) {
   return { scope, actions, transitions };
 }
 
-/** Raised events carry the time of the event that raised them. */
+/**
+ * Raised events carry the time of the event that raised them. The object may be the machine's own,
+ * shared by all its actors: it is stamped anew at each raise, and consumed in the same step.
+ */
 function stamp(params: { event: { at?: number }; delay?: number }, at: number): void {
   if (params.delay === undefined && Object.isExtensible(params.event)) params.event.at = at;
 }

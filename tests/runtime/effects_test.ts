@@ -291,7 +291,7 @@ Deno.test("stop() lets running effects finish within its time, and takes no more
   await clock.settle();
   await stopping;
   assertEquals(system.health().status, "stopped");
-  assertEquals((await store.loadActors(["worker:w"]))[0]?.state, "idle");
+  assertEquals((await store.reopen().loadActors(["worker:w"]))[0]?.state, "idle");
 });
 
 Deno.test("secrets are taken out of results before they are stored", async () => {

@@ -129,7 +129,7 @@ const { durable } = createRegistry([{ name: "m", version: 1, machine }]).get("m"
 const owner = (revision: number) => ({ address: "m:1", parent: "p:1", revision });
 
 function run(...types: string[]) {
-  let result = firstStep(durable, owner(1), { n: 3 });
+  let result = firstStep(durable, owner(1), { input: { n: 3 }, at: 1 });
   for (const [index, type] of types.entries()) {
     const { snapshot } = result;
     result = step(durable, owner(index + 2), { snapshot, event: { type, at: 1_000 } });
@@ -307,7 +307,7 @@ Deno.test("firstStep() throws what the context factory threw", () => {
     },
   });
   const kind = createRegistry([{ name: "broken", version: 1, machine: broken }]).get("broken");
-  assertThrows(() => firstStep(kind.durable, owner(1), {}), Error, "no context");
+  assertThrows(() => firstStep(kind.durable, owner(1), { input: {}, at: 1 }), Error, "no context");
 });
 
 Deno.test("restore() brings back children with their incarnations, and steps on", () => {
