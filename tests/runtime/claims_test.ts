@@ -14,7 +14,7 @@ const user = setup({
     events: {} as Event,
     input: {} as Input,
   },
-  actors: { slot, watch, work: external<null, unknown>() },
+  actors: { slot, watch, work: external<undefined, unknown>() },
   actions: {
     hear: assign({
       ended: ({ context, event }) => [

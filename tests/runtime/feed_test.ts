@@ -10,7 +10,7 @@ type Event = EventObject & { at: number };
 
 const counter = setup({
   types: { context: {} as { n: number }, events: {} as Event },
-  actors: { write: external<null, null>() },
+  actors: { write: external<undefined, null>() },
   actions: {
     count: assign({ n: ({ context }) => context.n + 1 }),
     shout: emit({ type: "shouted" }),
