@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { type Edge, openEdge, problemOf } from "./support.ts";
+import { DrainingError, OverloadedError } from "../../actors/runtime/errors.ts";
+import { type Edge, failing, openEdge, problemOf } from "./support.ts";
 
 type Item = Record<string, unknown>;
 
@@ -96,6 +97,34 @@ Deno.test("POST /v1/events does nothing twice for an Idempotency-Key", async () 
   assertEquals(second.headers.get("content-type"), "application/x-ndjson");
   assertEquals(await second.text(), await first.text());
   assertEquals((await edge.system.get("brittle:1")).revision, 3);
+});
+
+Deno.test("POST /v1/events does nothing twice when it is cut off before its answer is kept", async () => {
+  await using edge = await withBrittle();
+  const request = {
+    body: [{ address: "brittle:1", event: touch }, { address: "brittle:1", event: touch }],
+    headers: { "idempotency-key": "k" },
+  };
+  const restore = failing(edge.system, "keepAnswer", new DrainingError("cut off"));
+  assertEquals((await edge.call("POST", "/v1/events", request)).status, 503);
+  restore();
+  const results = await edge.json("POST", "/v1/events", request) as unknown as Item[];
+  assertEquals(results.map(({ duplicate }) => duplicate), [true, true]);
+  assertEquals((await edge.system.get("brittle:1")).revision, 3);
+});
+
+Deno.test("POST /v1/events lets a key ask again for what the server could not take", async () => {
+  await using edge = await withBrittle();
+  const request = {
+    body: [{ address: "brittle:1", event: touch }],
+    headers: { "idempotency-key": "k" },
+  };
+  const restore = failing(edge.system, "send", new OverloadedError("busy", 1_000));
+  const refused = await edge.json("POST", "/v1/events", request) as unknown as Item[];
+  assertEquals(refused.map(({ status }) => status), [503]);
+  restore();
+  const taken = await edge.json("POST", "/v1/events", request) as unknown as Item[];
+  assertEquals(taken.map(({ revision }) => revision), [2]);
 });
 
 Deno.test("POST /v1/events refuses what is no batch, or too large a one", async () => {

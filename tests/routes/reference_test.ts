@@ -139,9 +139,10 @@ Deno.test("/readyz says whether the system can work, /healthz that the process l
 
 Deno.test("/metrics is Prometheus text whose labels no caller can add to", async () => {
   await using edge = await openEdge();
-  const id = await edge.task(["say"], { key: 'of a "user"' });
-  await edge.reached(id, "succeeded");
+  const id = await edge.task(["hang"], { key: 'of a "user"' });
+  await edge.reached(id, "running.working");
   await (await edge.call("GET", "/made/up/path")).body?.cancel();
+  await (await edge.call("INVENTED", "/healthz")).body?.cancel();
   const response = await edge.call("GET", "/metrics");
   assertMatch(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
   const text = await response.text();
@@ -165,6 +166,7 @@ Deno.test("/metrics is Prometheus text whose labels no caller can add to", async
   );
   assertStringIncludes(text, 'route="/v1/tasks",status="201"} 1\n');
   assertStringIncludes(text, 'route="unmatched",status="404"} 1\n');
+  assertStringIncludes(text, 'method="other",route="unmatched",status="405"} 1\n');
   assertStringIncludes(text, 'holdfast_pool_held{pool="key"} 1\n');
   assertEquals(text.includes("user"), false);
   assertEquals(text.includes("/made/up"), false);

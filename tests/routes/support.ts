@@ -12,7 +12,7 @@ import { createSystem } from "../../actors/runtime/system.ts";
 import { createTaskKind } from "../../actors/task.ts";
 import { createApp } from "../../routes/app.ts";
 import type { AppConfig } from "../../routes/config.ts";
-import { MemoryStore } from "../../actors/store/memory.ts";
+import { openMemoryStore } from "../../actors/store/memory.ts";
 
 /** A system that has only what a test gives it, for tests of what lies before the system. */
 export function partOfSystem(part: Partial<System>): System {
@@ -68,7 +68,7 @@ export async function openEdge(config: Partial<AppConfig> = {}): Promise<Edge> {
   const executor = scriptedExecutor();
   const redact = config.redact ?? ((text: string) => text);
   const kinds = [createTaskKind({ executors: { command: executor }, redact }), brittle];
-  const system = createSystem({ store: new MemoryStore(), kinds, pools: { system: 8 } });
+  const system = createSystem({ store: openMemoryStore(), kinds, pools: { system: 8 } });
   await system.start();
   const app = createApp(system, config);
   const call: Edge["call"] = async (method, path, { body, headers = {} } = {}) =>
@@ -96,6 +96,17 @@ export async function openEdge(config: Partial<AppConfig> = {}): Promise<Edge> {
       system.waitFor(`task:${id}`, (task) => task.state === state, { timeoutMs: 10_000 }),
     [Symbol.asyncDispose]: () => close(system),
   };
+}
+
+/** Lets one of the system's methods fail until the result is called. */
+export function failing(
+  system: System,
+  method: "keepAnswer" | "send",
+  error: Error,
+): () => void {
+  const original = system[method];
+  Object.assign(system, { [method]: () => Promise.reject(error) });
+  return () => void Object.assign(system, { [method]: original });
 }
 
 /** Calls off what still runs, so that nothing is in flight when the system stops. */

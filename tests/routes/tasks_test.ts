@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type Edge, openEdge, problemOf } from "./support.ts";
+import { DrainingError } from "../../actors/runtime/errors.ts";
+import { type Edge, failing, openEdge, problemOf } from "./support.ts";
 
 const faultsOf = async (edge: Edge, body: unknown) => {
   const response = await edge.call("POST", "/v1/tasks", { body });
@@ -311,6 +312,22 @@ Deno.test("POST /v1/tasks/bulk retries once for a key", async () => {
   };
   const first = await edge.json("POST", "/v1/tasks/bulk", request);
   assertEquals(await edge.json("POST", "/v1/tasks/bulk", request), first);
+  assertEquals((await edge.system.list("task")).items.length, 2);
+});
+
+Deno.test("POST /v1/tasks/bulk retries once when it is cut off before its answer is kept", async () => {
+  await using edge = await openEdge();
+  const id = await edge.task(["fail"]);
+  await edge.reached(id, "failed");
+  const request = {
+    body: { ids: [id], action: "retry" },
+    headers: { "idempotency-key": "again" },
+  };
+  const restore = failing(edge.system, "keepAnswer", new DrainingError("cut off"));
+  assertEquals((await edge.call("POST", "/v1/tasks/bulk", request)).status, 503);
+  restore();
+  const { items } = await edge.json("POST", "/v1/tasks/bulk", request);
+  assertEquals((items as { accepted: boolean }[]).map(({ accepted }) => accepted), [true]);
   assertEquals((await edge.system.list("task")).items.length, 2);
 });
 
