@@ -9,6 +9,7 @@ import {
   type WorkspaceInput,
 } from "../../actors/adapters/executor/executor.ts";
 import { sweepOrphans } from "../../actors/adapters/executor/orphans.ts";
+import { type Clock, systemClock } from "../../actors/runtime/clock.ts";
 import { executorInput } from "../suites/executor_suite.ts";
 import { startCommandServer } from "../testing/command_server.ts";
 import { createTestContext } from "../testing/effect_context.ts";
@@ -257,15 +258,21 @@ Deno.test("run() makes a torn worktree anew", () =>
     }
   }));
 
-Deno.test("run() removes the locks that a killed git left in the mirror, and no others", () =>
-  withRepository(async ({ home, source, executor }) => {
+Deno.test("run() removes the locks that a killed git left in the mirror, and no others", () => {
+  let aheadMs = 0;
+  const clock: Clock = {
+    now: () => Date.now() + aheadMs,
+    wake: (at, run) => systemClock.wake(at - aheadMs, run),
+    soon: systemClock.soon,
+  };
+  return withRepository(async ({ home, source, executor }) => {
     const workspace = { repo: source, ref: "main" };
     const gitDir = await shell(executor, { taskId: "a", workspace }, "git rev-parse --git-dir");
     const mirror = gitDir.replace(/\/worktrees\/.*$/, "");
-    const locks = ["packed-refs.lock", "refs/remotes/origin/main.lock", "shallow.lock"]
-      .map((lock) => `${mirror}/${lock}`);
     const leaveLocks = async (content: string) => {
-      for (const lock of locks) await Deno.writeTextFile(lock, "");
+      for (const lock of ["packed-refs.lock", "refs/remotes/origin/main.lock", "shallow.lock"]) {
+        await Deno.writeTextFile(`${mirror}/${lock}`, "");
+      }
       await commitFile(source, "file", content);
     };
     await leaveLocks("three");
@@ -274,6 +281,7 @@ Deno.test("run() removes the locks that a killed git left in the mirror, and no 
     const restarted = createCommandExecutor({ home, instance: "test" });
     assertEquals(await shell(restarted, { taskId: "b", workspace }, "cat file"), "three");
     await leaveLocks("four");
-    for (const lock of locks) await Deno.utime(lock, new Date(0), new Date(0));
+    aheadMs = 5 * 60_000;
     assertEquals(await shell(executor, { taskId: "c", workspace }, "cat file"), "four");
-  }));
+  }, { clock });
+});

@@ -120,7 +120,9 @@ async function refusals(executor: Executor): Promise<void> {
 
 async function reports(executor: Executor): Promise<void> {
   const context = createTestContext();
-  const input = executorInput(["sh", "-c", "echo $$; pwd"], { activityEveryMs: 60_000 });
+  const input = executorInput(["sh", "-c", "echo $$; pwd; sleep 0.05; echo"], {
+    activityEveryMs: 60_000,
+  });
   const { output } = await executor.run(input, context);
   const [pid, workDir] = output.trim().split("\n");
   const [started, activity, ...others] = context.events;
@@ -203,14 +205,14 @@ async function pauses(executor: Executor): Promise<void> {
 
 async function abortsPaused(executor: Executor): Promise<void> {
   const context = createTestContext();
-  const running = executor.run(executorInput(["sleep", "1000"], { killGraceMs: 3_000 }), context);
+  const running = executor.run(executorInput(["sleep", "1000"], { killGraceMs: 3_500 }), context);
   const { pid } = await context.sent("executor.started");
   context.tell({ type: "executor.pause" });
   await eventually(async () => (await processOf(pid))?.stopped === true);
   const abortedAt = Date.now();
   context.abort(new Error("cancelled"));
   await assertRejects(() => running, Error, "cancelled");
-  assertLess(Date.now() - abortedAt, 2_000, "SIGTERM had to wait for SIGKILL");
+  assertLess(Date.now() - abortedAt, 3_000, "SIGTERM had to wait for SIGKILL");
 }
 
 async function interrupts(executor: Executor): Promise<void> {

@@ -175,10 +175,8 @@ function createSink(append: (text: string) => void) {
   let bytes = 0;
   let cutBytes = 0;
   let lineOpen = false;
-  const add = (text: string) => {
-    if (text === "") return;
-    // Half a character would be refused further on.
-    const shown = text.toWellFormed();
+  const add = (shown: string) => {
+    if (shown === "") return;
     append(shown);
     lineOpen = !shown.endsWith("\n");
     const before = bytes;

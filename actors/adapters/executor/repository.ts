@@ -59,7 +59,7 @@ const READY_MARK = "holdfast-ready";
 async function takeUpWorktree(path: string, mirror: string): Promise<boolean> {
   const gitDir = await gitDirOf(path);
   if (gitDir === null || !await exists(join(gitDir, READY_MARK))) return false;
-  if (dirname(dirname(gitDir)) !== await Deno.realPath(mirror)) return false;
+  if (dirname(dirname(gitDir)) !== await Deno.realPath(mirror).catch(absent)) return false;
   for (const lock of ["index.lock", "HEAD.lock"]) await removeIfThere(join(gitDir, lock));
   return true;
 }
