@@ -11,6 +11,9 @@ import { ProblemError } from "./errors.ts";
 const OPEN_PATHS = ["/", "/healthz", "/readyz", "/openapi.json", "/docs"];
 const OPEN_PREFIXES = ["/docs/", "/static/"];
 
+/** Names of this machine that no other can claim. */
+const LOOPBACK_HOST = /^(?:(?:.+\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
 const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
 
 /** Refuses calls to a host name that is not the server's own: DNS rebinding ends here. */
@@ -18,7 +21,7 @@ export function hostCheck(config: AppConfig): MiddlewareHandler {
   const allowed = config.allowedHosts && new Set(config.allowedHosts);
   return (c, next) => {
     const host = new URL(c.req.url).hostname;
-    if (allowed !== null && !allowed.has(host)) {
+    if (allowed !== null && !allowed.has(host) && !LOOPBACK_HOST.test(host)) {
       throw new ProblemError("misdirected", `Cannot answer for host "${host}": it is not served`);
     }
     return next();

@@ -9,8 +9,8 @@ export type AppConfig = {
   /** Bearer token that callers must show; null asks for none. */
   token: string | null;
   /**
-   * Host names by which the server may be called, so that a foreign name that resolves to this
-   * machine (DNS rebinding) reaches nothing; null allows every name.
+   * Host names by which the server may be called beside those of this machine alone, so that a
+   * foreign name that resolves to it (DNS rebinding) reaches nothing; null allows every name.
    */
   allowedHosts: readonly string[] | null;
   /** Origins whose pages may call the API beside the server's own. */
@@ -28,14 +28,11 @@ export type AppConfig = {
   clock: Pick<Clock, "now" | "wake">;
 };
 
-/** Names of this machine that no other machine can claim. */
-export const LOOPBACK_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
-
-/** Fills in defaults. Without a token only loopback names are answered. */
+/** Fills in defaults. Without a token only this machine's own names are answered. */
 export function resolveConfig(config: Partial<AppConfig> = {}): AppConfig {
   const token = config.token ?? null;
   return {
-    allowedHosts: token === null ? LOOPBACK_HOSTS : null,
+    allowedHosts: token === null ? [] : null,
     corsOrigins: [],
     maxBodyBytes: MAX_BODY_BYTES,
     maxUrlChars: MAX_URL_CHARS,

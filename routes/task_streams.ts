@@ -145,6 +145,7 @@ async function tellAll(
       await write({ id: id(), event: "output", data: showRow(row) });
     }
   };
+  let hasEnded = record.status !== "active";
   const output = tellOutput();
   // Awaited below; a failure before that must not count as unhandled.
   output.catch(() => {});
@@ -152,14 +153,15 @@ async function tellAll(
     if (typeof entry === "number") {
       await write({ event: "reset", data: { oldest: entry } });
     } else {
-      if (entry.status !== "active") await output;
+      hasEnded ||= entry.status !== "active";
+      if (hasEnded) await output;
       await tellState(entry);
     }
   }
   await output;
-  if (signal.aborted) return;
+  // Without its end, it was the reader that went, or the system.
+  if (!hasEnded || signal.aborted) return;
   const ended = await system.get(address);
-  if (ended.status === "active") return;
   await write({ id: `${id()}-end`, event: "end", data: showTask(system, ended) });
 }
 

@@ -145,13 +145,15 @@ Deno.test("app takes the right token and no other", async () => {
 });
 
 Deno.test("app answers to this machine's names alone where there is no token", async () => {
-  for (const host of ["localhost:7717", "127.0.0.1:7717", "[::1]:7717"]) {
+  for (const host of ["localhost:7717", "127.0.0.1:7717", "127.0.0.2", "[::1]:7717"]) {
     const response = await app().request(`http://${host}/v1/pools`);
     assertEquals([host, response.status], [host, 200]);
     await response.body?.cancel();
   }
-  const foreign = await app().request("http://evil.example/v1/pools");
-  assertEquals((await problemOf(foreign)).status, 421);
+  for (const host of ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example"]) {
+    const response = await app().request(`http://${host}/v1/pools`);
+    assertEquals([host, (await problemOf(response)).status], [host, 421]);
+  }
   const named = await app({ allowedHosts: ["box.example"] }).request("http://box.example/v1/pools");
   assertEquals(named.status, 200);
 });
