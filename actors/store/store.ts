@@ -6,215 +6,47 @@
  * Rules for implementations:
  * - `commit` is one transaction: all of it or none. It fails with `StoreError("fenced")` when the
  *   lease is not this process's any more, and `StoreError("conflict")` when an actor's stored
- *   revision is not the write's `baseRevision`.
+ *   revision is not the write's `baseRevision`, when `seq` does not follow the stored one by the
+ *   number of journal rows, or when a row exists that must be new.
+ * - After `StoreError("busy")` every further call throws it: what is written then may be lost.
  * - Times are integers, ms since the epoch. JSON columns are strings that the store does not parse.
+ *   Strings are kept as they are, but lone surrogates become U+FFFD.
  * - Lists are ordered and bounded by `limit`; cursors are the last row's ordering key.
  */
 import type { Address } from "../runtime/address.ts";
+import type {
+  ActorRow,
+  ActorStatus,
+  BaseRow,
+  Commit,
+  DeadLetterRow,
+  EffectRow,
+  IdempotencyRow,
+  IndexValue,
+  JournalRow,
+  PoolRow,
+  SlotRow,
+  StreamRow,
+  TimerRow,
+  WatchRow,
+} from "./rows.ts";
 
-/** Where an actor stands in its life. */
-export type ActorStatus = "active" | "done" | "error" | "stopped";
-
-/** One actor as stored. */
-export type ActorRow = {
-  address: Address;
-  kind: string;
-  /** The definition version that wrote `snapshot`, for example `1.9f2c1a7b`. */
-  version: string;
-  /** Counts the actor's applied events; 1 after its creation. */
-  revision: number;
-  /** The commit order of its creation: unique, ascending, the order of lists. */
-  createdSeq: number;
-  createdAt: number;
-  updatedAt: number;
-  status: ActorStatus;
-  /** The state as the kind names it, for example `running.working`. */
-  state: string;
-  /** Persisted snapshot, JSON. */
-  snapshot: string;
-  parent: Address | null;
-  /** The name by which the parent knows it. */
-  childId: string | null;
-  /** Why the present definition cannot take it over, else null. */
-  blocked: string | null;
-  /** Set when `prune` archived it; archived actors are left out of lists. */
-  archivedAt: number | null;
-};
-
-/** An insert (`baseRevision` 0) or an update from `baseRevision` to `revision`. */
-export type ActorWrite = ActorRow & { baseRevision: number };
-
-/** What came of an event: applied, applied without an effect, or recorded only. */
-export type Outcome = "taken" | "ignored" | "dropped";
-
-/** One line of the journal: one event of one actor. The journal in `seq` order is the feed. */
-export type JournalRow = {
-  /** Global, ascending by one, no gaps. */
-  seq: number;
-  address: Address;
-  revision: number;
-  at: number;
-  /** The event, JSON, without `at`. */
-  event: string;
-  /** The sender's key, else null. Unique for an address. */
-  key: string | null;
-  /** What made it: `api`, `timer/ID`, `effect/KEY`, `message/KEY`, `slot/KEY`, `system`. */
-  cause: string;
-  /** Transitions taken, JSON array of `source -> target` ids. */
-  edges: string;
-  /** State and status after it. */
-  state: string;
-  status: ActorStatus;
-  /** Events that the machine emitted, JSON array, or null. */
-  emitted: string | null;
-  outcome: Outcome;
-};
-
-/** A durable timer. One live timer for each `(address, id)`. */
-export type TimerRow = {
-  address: Address;
-  id: string;
-  dueAt: number;
-  /** Who gets the event. */
-  target: Address;
-  /** The event, JSON. */
-  event: string;
-  /** What made it: `address/revision/index`. */
-  stamp: string;
-};
-
-/** Work with the outside that is owed. */
-export type EffectRow = {
-  /** `address/revision/index`: the same on every attempt. */
-  key: string;
-  address: Address;
-  /** The child's id for an invoke; null for an action or hook. */
-  childId: string | null;
-  type: "invoke" | "action" | "hook";
-  src: string;
-  /** JSON. */
-  input: string;
-  /** Which attempt is or was last made; 1 for the first. */
-  attempt: number;
-  /** The boot that took this attempt. */
-  bootId: string;
-  /** Not to be started before this time. */
-  notBefore: number;
-  createdAt: number;
-};
-
-/** A place in one or more pools, asked for or held. */
-export type SlotRow = {
-  /** `address/revision/index` of the child that asked. */
-  key: string;
-  address: Address;
-  childId: string;
-  /** Names of pools, JSON array. */
-  pools: string;
-  priority: number;
-  /** Waiters of one share take turns with other shares. */
-  share: string;
-  /** Order of asking. */
-  seq: number;
-  requestedAt: number;
-  /** Null while waiting. */
-  grantedAt: number | null;
-};
-
-/** A pool's limit, where it differs from what the pool's maker asked for. */
-export type PoolRow = { name: string; limit: number };
-
-/** `watcher` wants to know when `target` ends. */
-export type WatchRow = { key: string; watcher: Address; childId: string; target: Address };
-
-/** An event that could not be applied. */
-export type DeadLetterRow = {
-  id: string;
-  seq: number;
-  at: number;
-  address: Address;
-  event: string;
-  cause: string;
-  reason: string;
-};
-
-/** The answer given to an idempotency key. */
-export type IdempotencyRow = {
-  key: string;
-  /** Hash of what was asked. */
-  fingerprint: string;
-  /** JSON: status and body. */
-  answer: string;
-  at: number;
-};
-
-/** A piece of a stream of one actor (output, trace). */
-export type StreamRow = {
-  address: Address;
-  /** `output`, `trace`. */
-  channel: string;
-  /** Ascending for an address and channel, from 1. */
-  seq: number;
-  at: number;
-  data: string;
-};
-
-/** A named value to filter lists by. A write replaces all values of that address. */
-export type IndexWrite = {
-  address: Address;
-  kind: string;
-  createdSeq: number;
-  values: IndexValue[];
-};
-export type IndexValue = { name: string; value: string };
-
-/** A snapshot from which the journal can be folded. */
-export type BaseRow = {
-  address: Address;
-  revision: number;
-  version: string;
-  snapshot: string;
-};
-
-/** What one commit writes. Arrays that are empty are skipped. */
-export type Commit = {
-  /** The last `seq` in force after this commit. */
-  seq: number;
-  at: number;
-  actors: ActorWrite[];
-  journal: JournalRow[];
-  timers: TimerRow[];
-  timersDeleted: { address: Address; id: string }[];
-  /** Addresses all of whose timers go; applied before `timers`. */
-  timersCleared: Address[];
-  effects: EffectRow[];
-  effectsDeleted: string[];
-  slots: SlotRow[];
-  slotsDeleted: string[];
-  watches: WatchRow[];
-  watchesDeleted: { key: string; target: Address }[];
-  pools: PoolRow[];
-  index: IndexWrite[];
-  bases: BaseRow[];
-  blobs: { sha: string; data: string; address: Address; at: number }[];
-  deadLetters: DeadLetterRow[];
-  deadLettersDeleted: string[];
-  idempotency: IdempotencyRow[];
-  streams: StreamRow[];
-  /** Changes in the number of actors, by kind and state. */
-  tallies: { kind: string; state: string; status: ActorStatus; delta: number }[];
-};
+export * from "./rows.ts";
 
 /** Which actors to list, newest first unless `ascending`. */
 export type ActorQuery = {
   kind?: string;
   status?: ActorStatus;
-  /** Exact state, or all states below it: `running` finds `running.working`. */
+  /**
+   * Exact state, or all states below it: `running` finds `running.working`. Several are joined
+   * by `|`.
+   */
   state?: string;
   parent?: Address;
   /** All must match. */
   index?: IndexValue[];
   blocked?: boolean;
+  /** True: archived actors only. Otherwise they are left out. */
   archived?: boolean;
   /** `createdSeq` of the last row of the page before. */
   after?: number;
@@ -222,6 +54,7 @@ export type ActorQuery = {
   limit: number;
 };
 
+/** Which journal rows to read, in `seq` order. */
 export type JournalQuery = {
   /** Rows with a greater `seq`. */
   after?: number;
@@ -229,6 +62,7 @@ export type JournalQuery = {
   before?: number;
   address?: Address;
   addresses?: Address[];
+  /** Passes over the rows of other kinds one by one: for short stretches only. */
   kinds?: string[];
   /** Rows with `revision` in (afterRevision, upToRevision]. */
   afterRevision?: number;
@@ -253,11 +87,23 @@ export type Tally = { kind: string; state: string; status: ActorStatus; count: n
 
 /** What `prune` may remove. */
 export type PruneRequest = {
-  /** Journal and streams of actors that ended before this are cut behind a base snapshot. */
+  /** Becomes `archivedAt`. */
+  now: number;
+  /** Actors that ended before this are archived, their journal and streams cut. */
   endedBefore: number;
   /** Idempotency answers older than this go. */
   idempotencyBefore: number;
+  /** Actors, and idempotency answers, that one call takes at most. */
   limit: number;
+};
+
+/** What `prune` took; call again until `actors` and `idempotency` are below the limit. */
+export type PruneReport = {
+  actors: number;
+  journalRows: number;
+  streamRows: number;
+  blobs: number;
+  idempotency: number;
 };
 
 export interface Store {
@@ -270,15 +116,21 @@ export interface Store {
   acquireLease(bootId: string, now: number, ttlMs: number): Promise<Lease>;
   /** Extends the lease. Throws `StoreError("fenced")` when another took it. */
   renewLease(now: number, ttlMs: number): Promise<void>;
+  /** Gives the lease back. Does nothing when none is held. */
   releaseLease(): Promise<void>;
 
+  /** Writes all of a commit or nothing of it. Needs the lease. */
   commit(commit: Commit): Promise<void>;
 
   /** Last `seq` committed; 0 in a new store. */
   lastSeq(): Promise<number>;
-  /** Smallest `seq` still in the journal, or `lastSeq + 1` when it is empty. */
+  /**
+   * The `seq` from which on the journal is whole; `lastSeq + 1` when nothing of it is. Single
+   * rows below it, of actors that were not pruned, are still there.
+   */
   oldestSeq(): Promise<number>;
 
+  /** Those of the addresses that exist, in no order. */
   loadActors(addresses: readonly Address[]): Promise<ActorRow[]>;
   listActors(query: ActorQuery): Promise<ActorRow[]>;
   /** Active actors of a kind whose version is not `version`, by `createdSeq`. */
@@ -306,10 +158,15 @@ export interface Store {
   effectsOf(address: Address): Promise<EffectRow[]>;
   listSlots(after: number, limit: number): Promise<SlotRow[]>;
   slotsOf(address: Address): Promise<SlotRow[]>;
+  /** By key, in pages of `limit` keys; the rows of one key are never parted. */
   listWatches(afterKey: string, limit: number): Promise<WatchRow[]>;
   watchesOf(watcher: Address): Promise<WatchRow[]>;
   listPools(): Promise<PoolRow[]>;
 
+  /**
+   * Newest first, those with a smaller `seq` than `after`. A page has `limit` rows, and more where
+   * else rows of one `seq` would be parted.
+   */
   listDeadLetters(after: number | undefined, limit: number): Promise<DeadLetterRow[]>;
   getDeadLetter(id: string): Promise<DeadLetterRow | undefined>;
   countDeadLetters(): Promise<number>;
@@ -321,43 +178,15 @@ export interface Store {
   readStream(address: Address, channel: string, after: number, limit: number): Promise<StreamRow[]>;
   lastStreamSeq(address: Address, channel: string): Promise<number>;
 
-  /** Cuts history and removes what nothing refers to; returns what went. Not for ended leases. */
-  prune(
-    request: PruneRequest,
-  ): Promise<
-    { journalRows: number; streamRows: number; actors: number; blobs: number; idempotency: number }
-  >;
-  /** A consistent copy of everything in one new file. */
+  /**
+   * Archives ended actors: cuts their journal and streams behind a base snapshot at their last
+   * revision, then removes what nothing refers to. Needs the lease. Bounded; see `PruneReport`.
+   */
+  prune(request: PruneRequest): Promise<PruneReport>;
+  /** A consistent copy of everything in one new file. Throws `Deno.errors.AlreadyExists` where there is one. */
   backup(path: string): Promise<void>;
-  /** Throws `StoreError("corrupt")` with what is wrong. */
+  /** Reads everything. Throws `StoreError("corrupt")` with what is wrong. */
   check(): Promise<void>;
+  /** Gives the lease back and closes. Idempotent. */
   close(): Promise<void>;
-}
-
-/** A commit with nothing in it. */
-export function emptyCommit(seq: number, at: number): Commit {
-  return {
-    seq,
-    at,
-    actors: [],
-    journal: [],
-    timers: [],
-    timersDeleted: [],
-    timersCleared: [],
-    effects: [],
-    effectsDeleted: [],
-    slots: [],
-    slotsDeleted: [],
-    watches: [],
-    watchesDeleted: [],
-    pools: [],
-    index: [],
-    bases: [],
-    blobs: [],
-    deadLetters: [],
-    deadLettersDeleted: [],
-    idempotency: [],
-    streams: [],
-    tallies: [],
-  };
 }

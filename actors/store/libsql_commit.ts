@@ -1,0 +1,192 @@
+/**
+ * A commit as statements: one for each table that it touches, in one transaction. The order is
+ * deletions before insertions, and the check right behind what it checks.
+ */
+import { StoreError } from "../runtime/errors.ts";
+import type { Connection } from "./libsql_connection.ts";
+import { loadActors } from "./libsql_list.ts";
+import { type Cell, pack, type Statement } from "./libsql_pack.ts";
+import {
+  ACTORS,
+  BASES,
+  column,
+  columns,
+  DEAD_LETTERS,
+  EFFECTS,
+  IDEMPOTENCY,
+  JOURNAL,
+  POOLS,
+  SLOTS,
+  STREAMS,
+  TALLIES,
+  TIMERS,
+  WATCHES,
+} from "./libsql_tables.ts";
+import type { ActorWrite, BlobWrite, Commit, IndexWrite, Tally } from "./store.ts";
+
+/** Who writes, and how many commits it knows of. */
+export type Fence = { bootId: string; epoch: number; commits: number };
+
+/** What an event may change of an actor; the rest stays as it was created. */
+const CHANGING = [
+  "revision",
+  "version",
+  "updatedAt",
+  "status",
+  "state",
+  "snapshot",
+  "blocked",
+  "archivedAt",
+] as const;
+
+const LABELS = { name: "labels", fields: ["kind", "name", "value", "createdSeq"] } as const;
+const BLOBS = { name: "blobs", fields: ["sha", "data", "at"] } as const;
+const BLOB_OWNERS = { name: "blob_owners", fields: ["address", "sha"] } as const;
+
+/** The statements of a commit. */
+export function commitStatements(commit: Commit, fence: Fence): Statement[] {
+  const created = commit.actors.filter((write) => write.baseRevision === 0);
+  const changed = commit.actors.filter((write) => write.baseRevision !== 0);
+  return [
+    ...insert("insert", ACTORS, created),
+    ...updateActors(changed),
+    advance(fence, {
+      seq: commit.seq,
+      before: commit.seq - commit.journal.length,
+      updates: changed.length,
+    }),
+    ...insert("insert", JOURNAL, commit.journal),
+    ...removeWhere("timers", ["address"], commit.timersCleared.map((address) => ({ address }))),
+    ...removeWhere("timers", ["address", "id"], commit.timersDeleted),
+    ...insert("insert or replace", TIMERS, commit.timers),
+    ...removeWhere("effects", ["key"], commit.effectsDeleted.map((key) => ({ key }))),
+    ...insert("insert or replace", EFFECTS, commit.effects),
+    ...removeWhere("slots", ["key"], commit.slotsDeleted.map((key) => ({ key }))),
+    ...insert("insert or replace", SLOTS, commit.slots),
+    ...removeWhere("watches", ["key", "target"], commit.watchesDeleted),
+    ...insert("insert or replace", WATCHES, commit.watches),
+    ...insert("insert or replace", POOLS, commit.pools),
+    ...relabel(commit.index),
+    ...insert("insert or replace", BASES, commit.bases),
+    ...keepBlobs(commit.blobs),
+    ...removeWhere("dead_letters", ["id"], commit.deadLettersDeleted.map((id) => ({ id }))),
+    ...insert("insert or replace", DEAD_LETTERS, commit.deadLetters),
+    ...insert("insert or replace", IDEMPOTENCY, commit.idempotency),
+    ...insert("insert", STREAMS, commit.streams),
+    ...count(commit.tallies),
+  ];
+}
+
+/**
+ * Moves the head on, and fails the transaction unless everything is as this process believes: a
+ * value that is not becomes null, which its column refuses. `changes()` is what the statement
+ * before this one changed, so it must directly follow the update of actors.
+ */
+export function advance(
+  { bootId, epoch, commits }: Fence,
+  { seq, before, updates }: { seq: number; before: number; updates: number },
+): Statement {
+  const updated = updates === 0 ? "0" : "case when changes() = ?6 then ?6 end";
+  return {
+    sql: `update head set
+      boot_id = case when boot_id = ?1 and epoch = ?2 then boot_id end,
+      commits = case when commits = ?3 then commits + 1 end,
+      seq = case when seq = ?4 then ?5 end,
+      updates = ${updated}`,
+    args: [bootId, epoch, commits, before, seq, ...(updates === 0 ? [] : [updates])],
+  };
+}
+
+/** A conflict's error with the actor that caused it, where one did. */
+export async function explain(
+  connection: Connection,
+  commit: Commit,
+  error: unknown,
+): Promise<unknown> {
+  if (!(error instanceof StoreError) || error.failure !== "conflict") return error;
+  if (connection.isSuspect) return error;
+  const rows = await connection.select(loadActors(commit.actors.map(({ address }) => address)));
+  const stored = new Map(rows.map(({ address, revision }) => [address, revision]));
+  for (const { address, baseRevision } of commit.actors) {
+    const revision = stored.get(address) ?? 0;
+    if (revision === baseRevision) continue;
+    const reason = `${address} is at revision ${revision}, the write is from ${baseRevision}`;
+    return new StoreError("conflict", `Cannot commit seq ${commit.seq}: ${reason}`, {
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/** `or replace` for rows that may be there, `or ignore` for those that stay as they are. */
+function insert<Field extends string>(
+  verb: "insert" | "insert or replace" | "insert or ignore",
+  { name, fields }: { name: string; fields: readonly Field[] },
+  rows: readonly { readonly [Name in Field]: Cell }[],
+): Statement[] {
+  if (rows.length === 0) return [];
+  const { sql, args } = pack(rows, fields);
+  return [{ sql: `${verb} into ${name} (${columns(fields)}) ${sql}`, args }];
+}
+
+function removeWhere<Field extends string>(
+  table: string,
+  fields: readonly Field[],
+  keys: readonly { readonly [Name in Field]: Cell }[],
+): Statement[] {
+  if (keys.length === 0) return [];
+  const { sql, args } = pack(keys, fields);
+  return [{ sql: `delete from ${table} where (${columns(fields)}) in (${sql})`, args }];
+}
+
+/** Found by `created_seq`, the cheapest way; the address only makes sure. */
+function updateActors(writes: readonly ActorWrite[]): Statement[] {
+  if (writes.length === 0) return [];
+  const fields = ["createdSeq", "address", "baseRevision", ...CHANGING] as const;
+  const { sql, args } = pack(writes, fields);
+  const sets = CHANGING.map((field) => `${column(field)} = new.${column(field)}`);
+  return [{
+    sql: `with new (${columns(fields)}) as (${sql})
+      update actors set ${sets.join(", ")} from new
+      where actors.created_seq = new.created_seq and actors.address = new.address
+        and actors.revision = new.base_revision`,
+    args,
+  }];
+}
+
+function relabel(writes: readonly IndexWrite[]): Statement[] {
+  const owners = writes.map(({ createdSeq }) => ({ createdSeq }));
+  const labels = writes.flatMap(({ kind, createdSeq, values }) =>
+    values.map(({ name, value }) => ({ kind, name, value, createdSeq }))
+  );
+  return [
+    ...removeWhere("labels", ["createdSeq"], owners),
+    ...insert("insert or ignore", LABELS, labels),
+  ];
+}
+
+function keepBlobs(blobs: readonly BlobWrite[]): Statement[] {
+  const data = blobs.filter((blob) => blob.data !== null);
+  const owners = blobs.map(({ address, sha }) => ({ address, sha }));
+  return [
+    ...insert("insert or ignore", BLOBS, data),
+    ...insert("insert or ignore", BLOB_OWNERS, owners),
+  ];
+}
+
+/** Rows at zero stay where they are and are not shown: there are few, and most come back. */
+function count(deltas: Commit["tallies"]): Statement[] {
+  const sums = new Map<string, Tally>();
+  for (const { kind, state, status, delta } of deltas) {
+    const key = JSON.stringify([kind, state, status]);
+    const sum = sums.get(key);
+    if (sum === undefined) sums.set(key, { kind, state, status, count: delta });
+    else sum.count += delta;
+  }
+  const rows = [...sums.values()].filter((sum) => sum.count !== 0);
+  return insert("insert", TALLIES, rows).map(({ sql, args }) => ({
+    // `where true` parts the select from the clause, which else reads as a join's condition.
+    sql: `${sql} where true on conflict do update set count = count + excluded.count`,
+    args,
+  }));
+}
