@@ -62,6 +62,7 @@ async function main(): Promise<void> {
     log,
     pools: { [SYSTEM_POOL]: config.maxConcurrentTasks },
     leaseWaitMs: config.standby ? Infinity : 0,
+    paused: config.paused,
     onFatal: (error) => endAtOnce(error, redact),
   });
   const app = createApp(system, {
@@ -77,6 +78,7 @@ async function main(): Promise<void> {
   if (recovered !== undefined) {
     listener.open();
     announce(config, { listener, system, recovered });
+    if (config.paused) log("warn", "Opened to look only: nothing runs, no event is taken");
     log("info", "Stopping", { signal: await stop, drainMs: config.drainMs });
   }
   await shutDown(system, listener, { drainMs: config.drainMs, log });

@@ -32,7 +32,8 @@ export const CONFIG = z.strictObject({
   logLevel: z.enum(["debug", "info", "warn", "error"]),
   logFormat: z.enum(["auto", "json", "text"]),
   drainMs: integer(0, MAX_DRAIN_MS),
-  standby: z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]),
+  standby: flag(),
+  paused: flag(),
   corsOrigins: list(z.string().refine(isOrigin)),
   outputMaxBytes: integer(1_024, MAX_OUTPUT_BYTES),
   archiveAfterMs: integer(0, Number.MAX_SAFE_INTEGER),
@@ -132,6 +133,11 @@ export const SETTINGS: { readonly [K in SettingName]: Setting } = {
     want: "true or false",
     help: "Wait while another server holds the database",
   },
+  paused: {
+    env: "HOLDFAST_PAUSED",
+    want: "true or false",
+    help: "Open the database to look only: nothing runs, no event is taken",
+  },
   corsOrigins: {
     env: "HOLDFAST_CORS_ORIGINS",
     want: "origins such as https://example.com, separated by commas",
@@ -180,6 +186,7 @@ export function defaults(host: Host): { [K in SettingName]: unknown } {
     logFormat: "auto",
     drainMs: 10_000,
     standby: false,
+    paused: false,
     corsOrigins: [],
     outputMaxBytes: MAX_STORED_BYTES,
     archiveAfterMs: 30 * DAY_MS,
@@ -189,6 +196,10 @@ export function defaults(host: Host): { [K in SettingName]: unknown } {
 function integer(min: number, max: number) {
   const text = z.string().regex(/^\d{1,16}$/).transform(Number);
   return z.union([z.int(), text]).pipe(z.int().min(min).max(max));
+}
+
+function flag() {
+  return z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
 }
 
 function list<T extends z.ZodType<string, string>>(item: T) {
