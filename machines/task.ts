@@ -115,12 +115,7 @@ const dispatched = taskSetup.createStateConfig({
       on: { "executor.preparing": { target: "preparing" } },
       after: {
         dispatchTimeout: [
-          {
-            guard: "mayHandOut",
-            target: "#task.active",
-            reenter: true,
-            actions: "countHandOut",
-          },
+          { guard: "mayHandOut", target: "#task.active", actions: "countHandOut" },
           {
             target: "#task.judged",
             actions: { type: "keepLimit", params: { limit: "dispatch" } },
@@ -187,7 +182,7 @@ const running = taskSetup.createStateConfig({
     paused: {
       description: "Paused by a person. Holds no slot.",
       tags: ["waiting"],
-      on: { "task.resume": { target: "resuming", actions: "keepAnswer" } },
+      on: { "task.resume": { target: "resuming" } },
     },
     resuming: {
       description: "A person has answered. Waits for a slot to go on in.",
@@ -201,6 +196,7 @@ const attempt = taskSetup.createStateConfig({
   description: "One hand-out to an executor. Leaving it stops whatever still runs.",
   tags: ["active"],
   entry: "beginAttempt",
+  exit: "closeAttempt",
   invoke: {
     src: "executor",
     id: "executor",

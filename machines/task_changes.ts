@@ -43,12 +43,17 @@ export function enterQueue(args: Args): Change {
 }
 
 export function leaveQueue(args: Args): Change {
-  return { queuedMs: queuedMs(args), queuedAt: null };
+  return { queuedMs: queuedMs(args) };
 }
 
 /** A new attempt has its whole time before it. */
 export function beginAttempt(): Change {
   return { startedAt: null, workedMs: 0, result: null };
+}
+
+/** What an executor asked, and what it was to be told, is nothing to the next one. */
+export function closeAttempt(): Change {
+  return { question: null, answer: null };
 }
 
 export function keepStart({ context, event }: Args): Change {
@@ -144,9 +149,8 @@ export function countHandOut({ context }: Args): Change {
   return { epoch: context.epoch + 1 };
 }
 
-/** What was open when it ended is of no use to anyone now. */
 export function end(args: Args): Change {
-  return { endedAt: timeOf(args), retryAt: null, question: null, answer: null };
+  return { endedAt: timeOf(args), retryAt: null };
 }
 
 /** The event's time. The event by which XState makes an actor has none. */
@@ -162,10 +166,8 @@ function queuedMs(args: Args): number {
 
 /** What an executor is told for what a person did. */
 export function answerOf(event: TaskEvent): ExecutorAnswer {
-  assertEvent(event, ["task.resume", "task.input", "task.approve", "task.reject"]);
+  assertEvent(event, ["task.input", "task.approve", "task.reject"]);
   switch (event.type) {
-    case "task.resume":
-      return { type: "executor.resume" };
     case "task.input":
       return event.eof === true
         ? { type: "executor.input", eof: true }

@@ -18,9 +18,11 @@ export type TaskContext = {
   readonly attempt: number;
   /** Which hand-out to an executor this is; from 1. */
   readonly epoch: number;
+  /** When it was queued last. */
   readonly queuedAt: number | null;
-  /** In the queue before `queuedAt`. */
+  /** In the queue in all, as often as it has left it. */
   readonly queuedMs: number;
+  /** When this attempt's work began. */
   readonly startedAt: number | null;
   readonly workingSince: number | null;
   /** Work of this attempt before `workingSince`. */
@@ -36,7 +38,7 @@ export type TaskContext = {
   readonly sessionId: string | null;
   /** What the executor wants to know from a person. */
   readonly question: string | null;
-  /** What the executor is told once there is a slot again. */
+  /** What the executor is told once there is a slot again; null only bids it go on. */
   readonly answer: ExecutorAnswer | null;
   readonly progress: TaskProgress;
   readonly result: TaskResult | null;

@@ -37,6 +37,7 @@ export const taskSetup = setup({
     enterQueue: assign(change.enterQueue),
     leaveQueue: assign(change.leaveQueue),
     beginAttempt: assign(change.beginAttempt),
+    closeAttempt: assign(change.closeAttempt),
     keepStart: assign(change.keepStart),
     noteActivity: assign(change.noteActivity),
     noteProgress: assign(change.noteProgress),

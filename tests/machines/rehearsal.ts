@@ -26,7 +26,7 @@ export class Rehearsal<Context> {
     this.#kind = createRegistry([kind]).get(kind.name);
     this.now = now;
     const { durable } = this.#kind;
-    const result = firstStep(durable, this.#owner(), { ...input, at: now });
+    const result = firstStep(durable, this.#owner(), { input: { ...input, at: now }, at: now });
     this.#snapshot = result.snapshot;
     this.#read(result.commands);
   }

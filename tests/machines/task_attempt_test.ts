@@ -68,11 +68,22 @@ Deno.test("task whose executor gets the workspace ready is confirmed", () => {
 });
 
 Deno.test("task remembers what was started", () => {
-  const task = run();
+  const task = make();
+  task.send({ type: "slot.granted" });
+  task.send({ ...STARTED, sessionId: "session_1" });
+  assertEquals(task.context.sessionId, "session_1");
   assertEquals(task.state, "running.working");
   const { startedAt, lastActivityAt, process, workDir } = task.context;
   assertEquals([startedAt, lastActivityAt, workDir], [NOW, NOW, "/w"]);
   assertEquals(process, { pid: 7, startedTicks: 70 });
+});
+
+Deno.test("task remembers a process only by pid and start together", () => {
+  const task = make();
+  task.send({ type: "slot.granted" });
+  task.send({ type: "executor.started", pid: 7 });
+  assertEquals(task.state, "running.working");
+  assertEquals(task.context.process, null);
 });
 
 Deno.test("task succeeds with the result of a command that exits with 0", () => {

@@ -1,6 +1,6 @@
 /** Time limits and signs of life of a task at work. */
 import { assertEquals } from "@std/assert";
-import { MINUTE, NOW, run, start, type TaskOnStage } from "./task_stage.ts";
+import { make, MINUTE, NOW, run, SECOND, start, STARTED, type TaskOnStage } from "./task_stage.ts";
 
 Deno.test("task that worked for 2 h 30 min in all has timed out when no attempt is left", () => {
   const task = run({ maxAttempts: 1 });
@@ -71,6 +71,27 @@ Deno.test("task that shows signs of life is never stuck, and its time limit goes
   assertEquals(task.emitted, []);
   assertEquals(task.timers.timeLimit, 50 * MINUTE);
 });
+
+const ELSEWHERE = [
+  { state: "dispatched", enter: [{ type: "executor.preparing" }] },
+  { state: "running.paused", enter: [STARTED, { type: "task.pause" }] },
+];
+
+for (const { state, enter } of ELSEWHERE) {
+  Deno.test(`task notes signs of life and progress in ${state} too`, () => {
+    const task = make();
+    task.send({ type: "slot.granted" });
+    for (const event of enter) task.send(event);
+    task.pass(SECOND);
+    task.send({ type: "executor.activity" });
+    assertEquals(task.context.lastActivityAt, NOW + SECOND);
+    task.pass(SECOND);
+    task.send({ type: "executor.progress", progress: { step: 4 } });
+    assertEquals(task.context.lastActivityAt, NOW + 2 * SECOND);
+    assertEquals(task.context.progress.step, 4);
+    assertEquals(task.state, state);
+  });
+}
 
 /** Lets time pass with a sign of life now and then. */
 function quietly(task: TaskOnStage, ms: number): void {

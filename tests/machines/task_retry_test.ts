@@ -22,6 +22,10 @@ Deno.test("task tries a failure of its own again where it lists the code", () =>
   const task = run({ retryOn: ["exit_code"] });
   task.send(exit({ exitCode: 3 }));
   assertEquals(task.state, "retrying");
+  assertEquals(task.context.result, { exitCode: 3 });
+  task.send({ type: "task.retry" });
+  task.send({ type: "slot.granted" });
+  assertEquals([task.context.result, task.context.startedAt], [null, null]);
 });
 
 for (const code of ["runtime_offline", "orphaned", "timeout", "network", "rate_limited"]) {

@@ -1,6 +1,6 @@
 /** A task that waits for a person. */
 import { assert, assertEquals } from "@std/assert";
-import { exit, keyOf, run } from "./task_stage.ts";
+import { exit, keyOf, ORPHANED, run, start } from "./task_stage.ts";
 
 const WAITS = [
   {
@@ -76,6 +76,19 @@ Deno.test("task ends when its executor does while a person is waited for", () =>
     task.send(event);
     assertEquals(task.state, event.output.exitCode === 0 ? "succeeded" : "failed");
   }
+});
+
+Deno.test("task tells the next executor nothing that was said to the one before", () => {
+  const task = run();
+  task.send({ type: "executor.inputRequested", question: "Which?" });
+  task.send({ type: "task.input", data: "this" });
+  task.send(ORPHANED);
+  task.send({ type: "task.retry" });
+  start(task);
+  task.send({ type: "task.pause" });
+  task.send({ type: "task.resume" });
+  task.send({ type: "slot.granted" });
+  assertEquals(task.told, [{ type: "executor.pause" }, { type: "executor.resume" }]);
 });
 
 Deno.test("task that is interrupted tells its executor and stays as it is", () => {

@@ -52,26 +52,34 @@ const EVENTS: readonly WalkEvent[] = [
   },
 ];
 
-/** Every state by the name that users know, and the commands that each accepts. */
+/** Every state by the name that users know: its tags, and the commands that it accepts. */
 const RUNNING = ["task.cancel", "task.complete", "task.fail"];
-const ACCEPTED: { readonly [state: string]: readonly string[] } = {
-  pending: ["task.approve", "task.cancel", "task.reject"],
-  queued: ["task.cancel"],
-  dispatched: ["task.cancel", "task.fail"],
-  "running.working": [...RUNNING, "task.input", "task.interrupt", "task.pause"],
-  "running.waitingForInput": [...RUNNING, "task.input"],
-  "running.waitingForPermission": [...RUNNING, "task.approve", "task.reject"],
-  "running.paused": [...RUNNING, "task.resume"],
-  "running.resuming": RUNNING,
-  retrying: ["task.cancel", "task.retry"],
-  succeeded: [],
-  failed: [],
-  cancelled: [],
-  timedOut: [],
+const STATES: { readonly [state: string]: { tags: string[]; accepts: string[] } } = {
+  pending: { tags: ["waiting"], accepts: ["task.approve", "task.cancel", "task.reject"] },
+  queued: { tags: ["holdsSlot", "waiting"], accepts: ["task.cancel"] },
+  dispatched: { tags: ["active", "holdsSlot"], accepts: ["task.cancel", "task.fail"] },
+  "running.working": {
+    tags: ["active", "holdsSlot"],
+    accepts: [...RUNNING, "task.input", "task.interrupt", "task.pause"],
+  },
+  "running.waitingForInput": {
+    tags: ["active", "waiting"],
+    accepts: [...RUNNING, "task.input"],
+  },
+  "running.waitingForPermission": {
+    tags: ["active", "waiting"],
+    accepts: ["task.approve", ...RUNNING, "task.reject"],
+  },
+  "running.paused": { tags: ["active", "waiting"], accepts: [...RUNNING, "task.resume"] },
+  "running.resuming": { tags: ["active", "holdsSlot", "waiting"], accepts: RUNNING },
+  retrying: { tags: ["waiting"], accepts: ["task.cancel", "task.retry"] },
+  succeeded: { tags: [], accepts: [] },
+  failed: { tags: [], accepts: [] },
+  cancelled: { tags: [], accepts: [] },
+  timedOut: { tags: [], accepts: [] },
 };
 
 const ENDED: readonly string[] = ["succeeded", "failed", "cancelled", "timedOut"];
-const HOLDING: readonly string[] = ["queued", "dispatched", "running.working", "running.resuming"];
 
 const walked = walk(taskMachine, { inputs: INPUTS, events: EVENTS, situation, at: NOW });
 
@@ -85,19 +93,23 @@ Deno.test("task machine takes every transition", () => {
 
 Deno.test("task machine has the states that users know, and no other", () => {
   const names = new Set(walked.situations.map(nameOf));
-  assertEquals([...names].sort(), Object.keys(ACCEPTED).sort());
+  assertEquals([...names].sort(), Object.keys(STATES).sort());
 });
 
-for (const [state, accepted] of Object.entries(ACCEPTED)) {
-  Deno.test(`task machine accepts ${accepted.join(", ") || "no command"} in ${state}`, () => {
+for (const [state, { accepts, tags }] of Object.entries(STATES)) {
+  Deno.test(`task machine accepts ${accepts.join(", ") || "no command"} in ${state}`, () => {
     const found = new Set<string>();
-    for (const situation of walked.situations.filter((one) => nameOf(one) === state)) {
+    for (const situation of inState(state)) {
       if (situation.status !== "active") continue;
       for (const event of EVENTS) {
         if (event.type.startsWith("task.") && situation.can(event)) found.add(event.type);
       }
     }
-    assertEquals([...found].sort(), [...accepted].sort());
+    assertEquals([...found].sort(), accepts);
+  });
+
+  Deno.test(`task machine tags ${state} with ${tags.join(", ") || "nothing"}`, () => {
+    for (const situation of inState(state)) assertEquals([...situation.tags].sort(), tags);
   });
 }
 
@@ -106,7 +118,7 @@ Deno.test("task machine is cancelled by task.cancel from every state that is not
   const from = new Set(cancels.map(({ before }) => nameOf(before)));
   assertEquals(
     [...from].sort(),
-    Object.keys(ACCEPTED).filter((name) => !ENDED.includes(name)).sort(),
+    Object.keys(STATES).filter((name) => !ENDED.includes(name)).sort(),
   );
   for (const { after } of cancels) assertEquals(nameOf(after), "cancelled");
 });
@@ -125,20 +137,24 @@ Deno.test("task machine ends with its state, result and error as output", () => 
   }
 });
 
-Deno.test("task machine holds or asks for a slot exactly while it works or wants to", () => {
-  for (const situation of walked.situations) {
-    const holds = HOLDING.includes(nameOf(situation));
-    assertEquals(situation.hasTag("holdsSlot"), holds, nameOf(situation));
-    if (situation.status === "active") assertEquals("slot" in situation.children, holds);
+Deno.test("task machine has a slot and an executor exactly where its tags say so", () => {
+  for (const situation of walked.situations.filter(({ status }) => status === "active")) {
+    const name = nameOf(situation);
+    assertEquals("slot" in situation.children, situation.hasTag("holdsSlot"), name);
+    assertEquals("executor" in situation.children, situation.hasTag("active"), name);
   }
 });
 
-Deno.test("task machine has an executor exactly while it is dispatched or running", () => {
+Deno.test("task machine remembers what is open only while it is", () => {
   for (const situation of walked.situations) {
     const name = nameOf(situation);
-    const active = name === "dispatched" || name.startsWith("running.");
-    assertEquals(situation.hasTag("active"), active);
-    if (situation.status === "active") assertEquals("executor" in situation.children, active, name);
+    const { endedAt, retryAt, workingSince, stuckAt, question, answer } = contextOf(situation);
+    assertEquals(endedAt !== null, ENDED.includes(name), name);
+    assertEquals(retryAt !== null, name === "retrying", name);
+    assertEquals(workingSince !== null, name === "running.working", name);
+    if (stuckAt !== null) assertEquals(name, "running.working");
+    if (question !== null) assert(name.startsWith("running.waitingFor"), name);
+    if (answer !== null) assertEquals(name, "running.resuming");
   }
 });
 
@@ -180,6 +196,10 @@ Deno.test("task machine describes every state", () => {
     assert((node.description ?? "").length > 10, node.id);
   }
 });
+
+function inState(state: string): AnyMachineSnapshot[] {
+  return walked.situations.filter((situation) => nameOf(situation) === state);
+}
 
 function situation(snapshot: AnyMachineSnapshot): unknown {
   const { attempt, epoch, waitsFor, error, answer } = contextOf(snapshot);
