@@ -68,7 +68,10 @@ async function follow(
     output.progress(state);
     const ended = await followTask(client, id, {
       signal: left.signal,
-      onState: (entry) => output.progress(`${entry.state} …`),
+      onState: ({ state }) => {
+        if (state === "retrying") output.note(`Task ${id} is tried again`);
+        output.progress(`${state} …`);
+      },
       onOutput: ({ data }) => {
         output.progress("");
         if (!json) write(Deno.stdout, data);

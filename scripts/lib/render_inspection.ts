@@ -26,7 +26,7 @@ export function inspectionText(actor: Inspection, history: readonly Entry[]): st
       { title: "SRC", value: ({ src }) => src },
       { title: "TYPE", value: ({ type }) => type },
       { title: "ATTEMPT", value: ({ attempt }) => attempt, align: "right" },
-      { title: "RUNS", value: (one) => one.running ? "now" : `from ${one.notBefore}` },
+      { title: "RUNS", value: ({ running, notBefore }) => running ? "now" : waitText(notBefore) },
       { title: "KEY", value: ({ key }) => key },
     ]),
     table("Slots", actor.slots, [
@@ -110,6 +110,11 @@ function layOutJson(value: unknown, width: number): string[] {
     i < parts.length - 1 ? [...part.slice(0, -1), `${part.at(-1)},`] : part
   );
   return [open, ...lines.map((part) => `  ${part}`), close];
+}
+
+/** Between two attempts an effect has a time before which it is not tried again. */
+function waitText(notBefore: string): string {
+  return Date.parse(notBefore) === 0 ? "not yet" : `not before ${notBefore}`;
 }
 
 function shortened(line: string): string {
