@@ -58,6 +58,7 @@ function startServer(
     env: withoutSecrets(),
     handOver: config,
     withParent: options["with-parent"],
+    withNpx: options["with-parent"] && Deno.env.get("npm_lifecycle_event") === "npx",
     ...(signal === undefined ? {} : { signal }),
   });
 }

@@ -5,6 +5,8 @@
  * through the same pipe, as one line of JSON; secrets so stay out of its environment.
  */
 
+import { watchNpx } from "./npx.ts";
+
 /** How often to look whether the launcher's own parent is still there. */
 const PARENT_CHECK_MS = 500;
 /**
@@ -23,6 +25,8 @@ export type LaunchOptions = {
   handOver: unknown;
   /** Stop the server when the process that started the launcher ends. */
   withParent: boolean;
+  /** Stop it when `npx`, by which this one was started, ends. */
+  withNpx?: boolean;
   /** Stops the server when aborted. */
   signal?: AbortSignal;
 };
@@ -50,7 +54,9 @@ export async function launch(program: string, options: LaunchOptions): Promise<L
     server.kill(signal);
   };
   const stop = () => server.kill("SIGTERM");
-  const release = [passOnSignals(send), ...(options.withParent ? [watchParent(send)] : [])];
+  const release = [passOnSignals(send)];
+  if (options.withParent) release.push(watchParent(() => send("SIGTERM")));
+  if (options.withNpx) release.push(watchNpx(() => send("SIGTERM")));
   options.signal?.addEventListener("abort", stop);
   const lifeline = server.stdin.getWriter();
   try {
@@ -84,12 +90,12 @@ function passOnSignals(send: (signal: Deno.Signal) => void): () => void {
 }
 
 /** An orphan gets another parent. */
-function watchParent(send: (signal: Deno.Signal) => void): () => void {
+function watchParent(gone: () => void): () => void {
   const parent = Deno.ppid;
   const timer = setInterval(() => {
     if (Deno.ppid === parent) return;
     clearInterval(timer);
-    send("SIGTERM");
+    gone();
   }, PARENT_CHECK_MS);
   return () => clearInterval(timer);
 }

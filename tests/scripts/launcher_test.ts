@@ -77,6 +77,20 @@ Deno.test("launch() stops the server when the launcher's parent is gone", async 
   assertEquals(await said.rest(), [`"SIGTERM"`]);
 });
 
+Deno.test("launch() stops the server when npx is killed, which tells nobody", async () => {
+  const directory = await Deno.makeTempDir();
+  // A process is called as its file is; npx has two more between itself and the launcher.
+  const npx = `${directory}/npm`;
+  await Deno.copyFile(await Deno.realPath("/bin/sh"), npx);
+  const nest = `if [ "$1" = 0 ]; then "$2" run --no-prompt --allow-run "$3" --with-npx
+    else sh -c "$0" "$0" $(($1 - 1)) "$2" "$3"; fi; exit $?`;
+  const { launcher, said } = await launchStub(npx, ["-c", nest, nest, "2", Deno.execPath(), STUB]);
+  launcher.kill("SIGKILL");
+  await launcher.status;
+  assertEquals(await said.rest(), [`"SIGTERM"`]);
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("relaunchOnChange() starts anew after a change, and ends when asked to", async () => {
   const directory = await Deno.makeTempDir();
   const args = ["run", "--no-prompt", "--allow-run", "--allow-read", STUB, `--watch=${directory}`];

@@ -15,6 +15,7 @@ const launchStub = (signal?: AbortSignal) =>
     env: { SECRET: "" },
     handOver: { listen: "127.0.0.1:0" },
     withParent: Deno.args.includes("--with-parent"),
+    withNpx: Deno.args.includes("--with-npx"),
     ...(signal === undefined ? {} : { signal }),
   });
 
