@@ -61,6 +61,7 @@ async function main(): Promise<void> {
     }),
     log,
     pools: { [SYSTEM_POOL]: config.maxConcurrentTasks },
+    archiveAfterMs: config.archiveAfterMs,
     leaseWaitMs: config.standby ? Infinity : 0,
     paused: config.paused,
     onFatal: (error) => endAtOnce(error, redact),

@@ -167,6 +167,8 @@ export type SystemOptions = {
   /** Limits of pools by name; those changed live win. */
   pools?: { readonly [name: string]: number };
   maxCachedActors?: number;
+  /** How long after its end an actor is archived, ms; by default never. */
+  archiveAfterMs?: number;
   /** How long to wait for another process's lease before giving up, ms; 0 gives up at once. */
   leaseWaitMs?: number;
   /** Opens the world to look at it: no effects run, no timers fire. */

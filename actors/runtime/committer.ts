@@ -34,6 +34,7 @@ export class Committer {
   #scheduled = false;
   /** Asked for again while a commit was being made. */
   #isWanted = false;
+  #isCommitting = false;
   #dead: Error | undefined;
   #lastEnd = -Infinity;
   seq = 0;
@@ -41,6 +42,11 @@ export class Committer {
   holdGrants = true;
 
   constructor(readonly world: World, readonly ports: CommitterPorts) {}
+
+  /** Whether memory holds changes that are not committed. */
+  get isCommitting(): boolean {
+    return this.#isCommitting;
+  }
 
   get queued(): number {
     return this.#queue.length;
@@ -120,10 +126,11 @@ export class Committer {
     const { store, streams } = this.ports;
     const startedAt = performance.now();
     const draft = new Draft(this.seq, now);
+    this.#isCommitting = true;
     try {
       await streams.takeInto(draft);
       await this.#fill(draft, envelopes);
-      if (draft.isEmpty()) return this.#follow(draft, []);
+      if (draft.isEmpty()) return this.#follow(draft);
       const commit = draft.finish();
       await store.commit(commit);
       this.seq = commit.seq;
@@ -134,7 +141,7 @@ export class Committer {
     this.world.counters.commits += 1;
     this.world.counters.commitMs += performance.now() - startedAt;
     this.ports.onStoreRecovered();
-    this.#follow(draft, draft.rows.journal);
+    this.#follow(draft);
   }
 
   /** Lets everything happen in the draft: what was sent, what that caused, and the grants. */
@@ -235,8 +242,10 @@ export class Committer {
   }
 
   /** The commit stands: memory, timers, effects, answers and readers follow. */
-  #follow(draft: Draft, journal: readonly JournalRow[]): void {
+  #follow(draft: Draft): void {
     const { world, ports } = this;
+    const { journal } = draft.rows;
+    this.#isCommitting = false;
     for (const actor of draft.stagedActors()) world.cache.put(actor);
     ports.timers.note(draft.earliestTimer);
     for (const row of draft.starts) world.effects?.start(row);
@@ -279,6 +288,7 @@ export class Committer {
   async #reload(): Promise<boolean> {
     try {
       await reloadClaims(this.world);
+      this.#isCommitting = false;
       return true;
     } catch (cause) {
       // What is in memory is not what is stored, and cannot be made so.

@@ -39,6 +39,7 @@ import { Streams } from "./streams.ts";
 import { Timers } from "./timers.ts";
 import { Watches } from "./watches.ts";
 import type { World } from "./world.ts";
+import { Retention } from "./retention.ts";
 import { createWriter, type Writer } from "./writer.ts";
 
 export type * from "./api.ts";
@@ -65,9 +66,11 @@ class RootSystem implements System {
   readonly #reader: Reader;
   readonly #writer: Writer;
   readonly #lease: LeaseKeeper;
+  readonly #retention: Retention;
   #health: Health = { status: "starting", reason: "not started" };
   /** Whether everything that was in flight has been read: only then may anything new come. */
   #isOpen = false;
+  #poolsSeen: PoolStatus[] = [];
   #stopping: Promise<void> | undefined;
 
   constructor(options: SystemOptions) {
@@ -122,6 +125,14 @@ class RootSystem implements System {
       log,
       onLost: (error) => this.#fail(error),
     });
+    this.#retention = new Retention({
+      store,
+      clock: this.#clock,
+      log,
+      archiveAfterMs: options.archiveAfterMs ?? Infinity,
+      between: (work) => this.#committer.write(() => work()),
+      forget: () => this.#world.cache.clear(),
+    });
     this.#writer = createWriter({
       world: this.#world,
       committer: this.#committer,
@@ -158,6 +169,7 @@ class RootSystem implements System {
     this.#health = { status: "ready", reason: null };
     await this.#resume(pending);
     report.versions = await upgradeAll(world, this.#committer, () => this.#stopping !== undefined);
+    this.#retention.start();
     this.#committer.wake();
     return report;
   }
@@ -239,7 +251,9 @@ class RootSystem implements System {
   }
 
   pools(): PoolStatus[] {
-    return this.#world.pools.all();
+    // While a commit is being made, memory holds grants that are not certain yet.
+    if (!this.#committer.isCommitting) this.#poolsSeen = this.#world.pools.all();
+    return this.#poolsSeen;
   }
 
   #checkOpen(): void {
@@ -303,6 +317,7 @@ class RootSystem implements System {
     this.#health = { status: "failed", reason: error.message };
     this.#committer.close(error);
     this.#timers.stop();
+    this.#retention.stop();
     this.#feed.close();
     this.#options.onFatal?.(error);
   }
@@ -311,6 +326,7 @@ class RootSystem implements System {
     const hasFailed = this.#health.status === "failed";
     if (!hasFailed) this.#health = { status: "draining", reason: "the system is stopping" };
     this.#committer.holdGrants = true;
+    this.#retention.stop();
     await this.#effects.idle(drainMs);
     this.#timers.stop();
     await this.#effects.stop(ABORT_GRACE_MS);
