@@ -4,8 +4,7 @@
  * SIGKILL too, closes the pipe, and the server ends at once. What the server is told comes first
  * through the same pipe, as one line of JSON; secrets so stay out of its environment.
  */
-
-import { watchNpx } from "./npx.ts";
+import { linksUpToNpx, watchLinks } from "./npx.ts";
 
 /** How often to look whether the launcher's own parent is still there. */
 const PARENT_CHECK_MS = 500;
@@ -39,6 +38,8 @@ export type Launched = {
 
 /** Starts `program` and stays until it has ended. */
 export async function launch(program: string, options: LaunchOptions): Promise<Launched> {
+  // Asked beforehand, so that no end of npx is missed while the server starts.
+  const links = options.withNpx ? await linksUpToNpx(Deno.ppid) : [];
   const server = new Deno.Command(program, {
     args: [...options.args],
     env: { ...options.env },
@@ -56,7 +57,7 @@ export async function launch(program: string, options: LaunchOptions): Promise<L
   const stop = () => server.kill("SIGTERM");
   const release = [passOnSignals(send)];
   if (options.withParent) release.push(watchParent(() => send("SIGTERM")));
-  if (options.withNpx) release.push(watchNpx(() => send("SIGTERM")));
+  if (links.length > 0) release.push(watchLinks(links, () => send("SIGTERM")));
   options.signal?.addEventListener("abort", stop);
   const lifeline = server.stdin.getWriter();
   try {

@@ -35,7 +35,7 @@ while :; do
 done`;
 
 /** A process and its parent, by pid. */
-export type Link = readonly [child: number, parent: number];
+type Link = readonly [child: number, parent: number];
 
 /** The links from `pid` up to npx; none where npx is not among its ancestors. */
 export async function linksUpToNpx(pid: number): Promise<Link[]> {
@@ -49,19 +49,6 @@ export async function linksUpToNpx(pid: number): Promise<Link[]> {
     child = parent;
   }
   return [];
-}
-
-/** Calls `gone` when npx, or what is between it and our parent, has ended. */
-export function watchNpx(gone: () => void): () => void {
-  let release = () => {};
-  let released = false;
-  linksUpToNpx(Deno.ppid).then((links) => {
-    if (!released && links.length > 0) release = watchLinks(links, gone);
-  });
-  return () => {
-    released = true;
-    release();
-  };
 }
 
 /** Calls `broken` when one of the links has broken. Returns what takes the watch away. */
