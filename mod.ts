@@ -12,6 +12,7 @@ export type {
   FeedEntry,
   FeedItem,
   FeedOptions,
+  GetOptions,
   Health,
   HistoryQuery,
   Inspection,

@@ -26,6 +26,7 @@ export function createTaskKind({ executors, redact }: TaskKindOptions): KindDefi
     state: taskState,
     view: taskView,
     index: taskIndex,
+    conceal: ["env"],
     ...(redact === undefined ? {} : { redact }),
   };
 }

@@ -68,13 +68,15 @@ function mountRetry(api: Api): void {
 }
 
 /** Makes a new task out of an ended one. */
-export function retryEnded(
+export async function retryEnded(
   { system, config }: Api,
   record: ActorRecord,
   { once, id, key }: { once: Once; id: string; key?: string | undefined },
 ): Promise<Answer> {
-  const input = retryInput(record, { id, createdAt: config.clock.now() });
-  return once.commit(
+  // What is hidden from people is part of the work.
+  const whole = await system.get(record.address, { unredacted: true });
+  const input = retryInput(whole, { id, createdAt: config.clock.now() });
+  return await once.commit(
     (options) => system.spawn(TASK_KIND, id, input, { ...options, ...defined({ key }) }),
     (made) => taskAnswer(made, 201),
   );

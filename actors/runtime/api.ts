@@ -70,6 +70,11 @@ export type FeedOptions = {
   signal?: AbortSignal;
 };
 
+export type GetOptions = {
+  /** With what is otherwise hidden: to make another actor of it, never to show it. */
+  unredacted?: boolean;
+};
+
 export type ListQuery = {
   status?: ActorStatus;
   state?: string;
@@ -198,7 +203,7 @@ export interface System {
   newId(prefix: string): string;
 
   /** Throws `NotFoundError`. Blob references in context and output are resolved. */
-  get(address: Address): Promise<ActorRecord>;
+  get(address: Address, options?: GetOptions): Promise<ActorRecord>;
   list(kind: string | undefined, query?: ListQuery): Promise<Page<ActorRecord>>;
   /** What the kind's `view` makes of a record. */
   view(record: ActorRecord): JsonObject;

@@ -63,8 +63,8 @@ async function check(
   const ways: Divergence[] = [];
   let reached = 0;
   const onStep = (row: JournalRow, snapshot: AnyMachineSnapshot) => {
-    reached = row.revision;
     const would = kind.stateName(snapshot.value as Json);
+    reached = row.revision;
     if (ways.length > 0 || (would === row.state && snapshot.status === row.status)) return;
     const { type } = JSON.parse(row.event) as { type: string };
     ways.push({

@@ -124,6 +124,8 @@ export type KindDefinition = {
    * events before they are stored, and to whatever the API shows.
    */
   redact?: (text: string) => string;
+  /** Names of fields whose members are never shown, only their names: `env`, say. */
+  conceal?: readonly string[];
 };
 
 /** XState's persisted snapshot, as JSON. */

@@ -6,6 +6,9 @@ import { createHash } from "node:crypto";
 import { TooLargeError } from "./errors.ts";
 import { BLOB_THRESHOLD_BYTES, MAX_BLOB_BYTES, MAX_EVENT_BYTES } from "./limits.ts";
 
+/** What is shown in the place of a value that is not. */
+const HIDDEN = "[hidden]";
+
 export type BlobRef = { readonly $blob: string; readonly bytes: number };
 export type Blobs = Map<string, string>;
 
@@ -56,6 +59,20 @@ export function mapStrings<T>(value: T, rewrite: (text: string) => string): T {
   const text = JSON.stringify(value);
   if (text === undefined) return value;
   return JSON.parse(text, (_key, part) => typeof part === "string" ? rewrite(part) : part);
+}
+
+/** A JSON value as it may be shown: strings rewritten, the members of some fields hidden. */
+export function shownValue<T>(
+  value: T,
+  { rewrite, conceal }: { rewrite: (text: string) => string; conceal: readonly string[] },
+): T {
+  const text = JSON.stringify(value);
+  if (text === undefined) return value;
+  return JSON.parse(text, (key, part) => {
+    if (typeof part === "string") return rewrite(part);
+    if (!conceal.includes(key) || part === null || typeof part !== "object") return part;
+    return Object.fromEntries(Object.keys(part).map((name) => [name, HIDDEN]));
+  });
 }
 
 function spill(part: unknown, blobs: Blobs): unknown {

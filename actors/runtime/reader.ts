@@ -4,8 +4,16 @@
  */
 import type { ActorQuery, ActorRow, StreamRow } from "../store/store.ts";
 import { blockedRecord, type LiveActor, recordOf, reviveActor } from "./actor.ts";
-import { type Address, isAddress } from "./address.ts";
-import type { FeedEntry, HistoryQuery, Inspection, ListQuery, Page, System } from "./api.ts";
+import { type Address, isAddress, kindOf } from "./address.ts";
+import type {
+  FeedEntry,
+  GetOptions,
+  HistoryQuery,
+  Inspection,
+  ListQuery,
+  Page,
+  System,
+} from "./api.ts";
 import type { Clock } from "./clock.ts";
 import type { EffectRunner } from "./effects.ts";
 import { DrainingError, NotFoundError } from "./errors.ts";
@@ -48,7 +56,7 @@ const STREAM_PAGE = 100;
 
 export function createReader(parts: ReaderParts): Reader {
   return {
-    get: (address) => get(parts, address),
+    get: (address, options) => get(parts, address, options),
     list: (kind, query = {}) => list(parts, kind, query),
     inspect: (address) => inspect(parts, address),
     accepts: async (address) => {
@@ -63,7 +71,11 @@ export function createReader(parts: ReaderParts): Reader {
       const size = pageSize(limit);
       const after = cursor === undefined ? undefined : parseCursor(cursor);
       const rows = await parts.world.store.listDeadLetters(after, size + 1);
-      return page(rows, size, (row) => row.seq);
+      const shown = rows.map((row) => {
+        const event: unknown = JSON.parse(row.event);
+        return { ...row, event: JSON.stringify(parts.redact(kindOf(row.address), event)) };
+      });
+      return page(shown, size, (row) => row.seq);
     },
     stream: (address, channel, options = {}) => stream(parts, { address, channel, ...options }),
   };
@@ -97,7 +109,12 @@ function isLive(actor: LiveActor | ActorRow): actor is LiveActor {
 }
 
 function record(parts: ReaderParts, actor: LiveActor | ActorRow): ActorRecord {
-  if (isLive(actor)) return parts.redact(actor.kind.name, recordOf(actor));
+  const whole = wholeRecord(parts, actor);
+  return parts.redact(whole.kind, whole);
+}
+
+function wholeRecord(parts: ReaderParts, actor: LiveActor | ActorRow): ActorRecord {
+  if (isLive(actor)) return recordOf(actor);
   const isKnown = parts.world.registry.find(actor.kind) !== undefined;
   const reason = isKnown
     ? `its state "${actor.state}" does not exist in the definition in force`
@@ -105,10 +122,14 @@ function record(parts: ReaderParts, actor: LiveActor | ActorRow): ActorRecord {
   return blockedRecord(actor, reason);
 }
 
-async function get(parts: ReaderParts, address: Address): Promise<ActorRecord> {
-  const found = record(parts, await live(parts, address));
+async function get(
+  parts: ReaderParts,
+  address: Address,
+  { unredacted = false }: GetOptions = {},
+): Promise<ActorRecord> {
+  const found = wholeRecord(parts, await live(parts, address));
   const resolved = await resolveBlobs(found, (sha) => parts.world.store.getBlob(sha));
-  return resolved === found ? found : parts.redact(found.kind, resolved);
+  return unredacted ? resolved : parts.redact(found.kind, resolved);
 }
 
 async function list(

@@ -30,7 +30,7 @@ import type { ActorRecord, KindDefinition } from "./kind.ts";
 import { LeaseKeeper } from "./lease.ts";
 import { MAX_CACHED_ACTORS } from "./limits.ts";
 import { find } from "./loader.ts";
-import { mapStrings } from "./payload.ts";
+import { shownValue } from "./payload.ts";
 import { Pools } from "./pools.ts";
 import { createReader, type Reader } from "./reader.ts";
 import { type Pending, recover, upgradeAll } from "./recovery.ts";
@@ -222,7 +222,7 @@ class RootSystem implements System {
   keepAnswer: System["keepAnswer"] = (key, fingerprint, answer) =>
     this.#writer.keepAnswer(key, fingerprint, answer);
 
-  get: System["get"] = (address) => this.#reader.get(address);
+  get: System["get"] = (address, options) => this.#reader.get(address, options);
   list: System["list"] = (kind, query) => this.#reader.list(kind, query);
   inspect: System["inspect"] = (address) => this.#reader.inspect(address);
   accepts: System["accepts"] = (address) => this.#reader.accepts(address);
@@ -346,7 +346,8 @@ class RootSystem implements System {
   }
 
   #redact<T>(kind: string, value: T): T {
-    const redact = this.#registry.find(kind)?.definition.redact;
-    return redact === undefined ? value : mapStrings(value, redact);
+    const { redact, conceal } = this.#registry.find(kind)?.definition ?? {};
+    if (redact === undefined && conceal === undefined) return value;
+    return shownValue(value, { rewrite: redact ?? ((text) => text), conceal: conceal ?? [] });
   }
 }
