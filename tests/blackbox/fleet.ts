@@ -7,6 +7,8 @@ import type { SeenEntry } from "./feed_reader.ts";
 
 /** Tasks at once. */
 export const LIMIT = 3;
+/** Tasks sent to one life of a server: about as many as it can do. */
+const TASKS_PER_LIFE = 6;
 /** How often the state of the tasks is asked for. */
 const POLL_MS = 100;
 
@@ -37,7 +39,7 @@ export class Fleet {
   /** Sends tasks until the time is over or the server is gone, repeating what was not answered. */
   async feedTasks(url: string, ms: number): Promise<void> {
     const signal = AbortSignal.timeout(ms);
-    while (!signal.aborted) {
+    for (let sent = 0; sent < TASKS_PER_LIFE && !signal.aborted; sent++) {
       const name = `t${this.#count++}`;
       const request = this.#request(name);
       try {
@@ -66,7 +68,10 @@ export class Fleet {
       );
     }
     const page = await (await fetch(`${url}/v1/actors?kind=task&status=active&limit=200`)).json();
-    throw new Error(`Still active after ${ms} ms: ${JSON.stringify(page.items.slice(0, 5))}`);
+    const left = page.items.map((item: { id: string; state: string }) =>
+      `${item.id} ${item.state}`
+    );
+    throw new Error(`Still active after ${ms} ms: ${left.join(", ")}`);
   }
 
   async runs(): Promise<Runs> {
