@@ -2,6 +2,7 @@
  * Events a second over HTTP, from another process: one event a request with many requests in
  * flight, and a thousand a request as NDJSON.
  */
+import { Connection } from "./lib/connection.ts";
 import type { BenchContext } from "./lib/context.ts";
 import type { Figure } from "./lib/figures.ts";
 import { COUNTERS, post, type Server, withServer } from "./lib/server.ts";
@@ -44,11 +45,17 @@ async function measure(server: Server, work: () => Promise<void>) {
   return { ms, floorMs: sum(await server.floor()) };
 }
 
-function singles({ url }: Server, count: number): Promise<void> {
+async function singles({ url }: Server, count: number): Promise<void> {
   const body = JSON.stringify({ type: "counter.add", amount: 1 });
-  return inFlight(REQUESTS_IN_FLIGHT, count, async (number) => {
-    await post(`${url}/v1/actors/counter:${number % COUNTERS}/events`, body);
-  });
+  let next = 0;
+  const sender = async () => {
+    const connection = await Connection.open(url);
+    while (next < count) {
+      await connection.post(`/v1/actors/counter:${next++ % COUNTERS}/events`, body);
+    }
+    connection.close();
+  };
+  await Promise.all(Array.from({ length: REQUESTS_IN_FLIGHT }, sender));
 }
 
 function many({ url }: Server, batches: number): Promise<void> {

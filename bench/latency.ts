@@ -2,10 +2,11 @@
  * How long a sender waits for the receipt of one lone event: in process, and over HTTP from
  * another process on a connection that stays open. One event is under way at a time.
  */
+import { Connection } from "./lib/connection.ts";
 import type { BenchContext } from "./lib/context.ts";
 import type { Figure } from "./lib/figures.ts";
 import { replay } from "./lib/raw.ts";
-import { post, withServer } from "./lib/server.ts";
+import { withServer } from "./lib/server.ts";
 import { pause, percentile, timed } from "./lib/statistics.ts";
 import { withWorld } from "./lib/worlds.ts";
 
@@ -42,10 +43,12 @@ function inProcess(context: BenchContext, count: number): Promise<Durations> {
 
 function overHttp(context: BenchContext, count: number): Promise<Durations> {
   return withServer(context, async ({ url, forget, floor }) => {
-    const send = () => post(`${url}/v1/actors/counter:0/events`, JSON.stringify(EVENT));
+    const connection = await Connection.open(url);
+    const send = () => connection.post("/v1/actors/counter:0/events", JSON.stringify(EVENT));
     await lonely(WARM_UP_EVENTS, send);
     await forget();
     const durations = await lonely(count, send);
+    connection.close();
     return { durations, floors: await floor() };
   });
 }

@@ -3,6 +3,7 @@
  * A timer is late by the time from when it was due to when the commit of its firing stood.
  */
 import type { Client } from "@libsql/client";
+import type { Address } from "../actors/runtime/address.ts";
 import {
   type ActorWrite,
   type Commit,
@@ -46,9 +47,11 @@ type Fired = { dueAt: number; latenessMs: number; actor: ActorWrite; journal: Jo
 function ring(context: BenchContext, count: number): Promise<Fired[]> {
   return withWorld(context, async ({ system, takeCommits }) => {
     const firstDueAt = Date.now() + LEAD_MS;
-    const dueAt = (number: number) => firstDueAt + number % SPREAD_MS;
-    await inFlight(SPAWNS_IN_FLIGHT, count, (number) => {
-      return system.spawn("bell", `${number}`, { dueAt: dueAt(number) });
+    const dueTimes = new Map<Address, number>();
+    await inFlight(SPAWNS_IN_FLIGHT, count, async (number) => {
+      const dueAt = firstDueAt + number % SPREAD_MS;
+      const { address } = await system.spawn("bell", system.newId("bell"), { dueAt });
+      dueTimes.set(address, dueAt);
     });
     if (Date.now() >= firstDueAt) throw new Error("Cannot measure: the first is due already");
     takeCommits();
@@ -56,7 +59,7 @@ function ring(context: BenchContext, count: number): Promise<Fired[]> {
     const fired: Fired[] = [];
     while (fired.length < count) {
       await pause(100);
-      fired.push(...takeCommits().flatMap((stood) => firings(stood, dueAt)));
+      fired.push(...takeCommits().flatMap((stood) => firings(stood, dueTimes)));
     }
     return fired;
   });
@@ -64,13 +67,14 @@ function ring(context: BenchContext, count: number): Promise<Fired[]> {
 
 function firings(
   { commit, stoodAt }: ReturnType<World["takeCommits"]>[number],
-  dueAtOf: (number: number) => number,
+  dueTimes: ReadonlyMap<Address, number>,
 ): Fired[] {
   const actors = new Map(commit.actors.map((actor) => [actor.address, actor]));
   return commit.journal.flatMap((journal) => {
     const actor = actors.get(journal.address);
-    if (actor === undefined || !journal.cause.startsWith("timer/")) return [];
-    const dueAt = dueAtOf(Number(journal.address.slice("bell:".length)));
+    const dueAt = dueTimes.get(journal.address);
+    const isFiring = journal.cause.startsWith("timer/");
+    if (!isFiring || actor === undefined || dueAt === undefined) return [];
     return [{ dueAt, latenessMs: stoodAt - dueAt, actor, journal }];
   });
 }

@@ -43,18 +43,16 @@ async function measure(
 ): Promise<{ rate: number; floor: number }> {
   const count = context.tasks * TRANSITIONS_PER_LIFE;
   const { ms, commits } = await withWorld(context, async ({ system, takeCommits }) => {
-    await inFlight(limit, WARM_UP_LIVES, (number) => live(system, `warm-${number}`, number));
+    await inFlight(limit, WARM_UP_LIVES, (number) => live(system, number));
     takeCommits();
-    const ms = await timed(() =>
-      inFlight(limit, context.tasks, (number) => live(system, `${number}`, number))
-    );
+    const ms = await timed(() => inFlight(limit, context.tasks, (number) => live(system, number)));
     return { ms, commits: takeCommits().map(({ commit }) => commit) };
   });
   const floorMs = sum(await replay(context, commits));
   return { rate: count / ms * 1_000, floor: count / floorMs * 1_000 };
 }
 
-async function live(system: System, id: string, number: number): Promise<void> {
-  const { address } = await system.spawn("life", id, lifeInput(number));
+async function live(system: System, number: number): Promise<void> {
+  const { address } = await system.spawn("life", system.newId("life"), lifeInput(number));
   for (const event of LIFE_EVENTS) await system.send(address, event);
 }
