@@ -13,6 +13,7 @@ const MAX_TASKS = 10_000;
 const MAX_OUTPUT_BYTES = 1024 * 1024 * 1024;
 const DAY_MS = 24 * 60 * 60_000;
 
+const HIDDEN = "(hidden)";
 export const LISTEN = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -163,9 +164,11 @@ export function settingNames(): SettingName[] {
   return CONFIG.keyof().options;
 }
 
-/** The value as it may be shown. */
+/** The value as it may be shown: no secret, and no password or token in a URL. */
 export function shown(name: SettingName, value: unknown): unknown {
-  return SETTINGS[name].secret && value !== null ? "(hidden)" : value;
+  if (SETTINGS[name].secret && value !== null) return HIDDEN;
+  if (name !== "databaseUrl" || typeof value !== "string") return value;
+  return value.replace(/\/\/[^/@]+@/, `//${HIDDEN}@`).replace(/(token=)[^&]+/gi, `$1${HIDDEN}`);
 }
 
 /** What holds where nothing is given; `databaseUrl` follows from the home. */

@@ -127,6 +127,10 @@ Deno.test("mergeConfig() never shows a secret, not even one that cannot be used"
   assertEquals(message.includes("words"), false);
   assertEquals(shown("token", "s3cret"), "(hidden)");
   assertEquals(shown("token", null), null);
+  assertEquals(
+    shown("databaseUrl", "https://ann:pw@db.example/?authToken=abc&tls=1"),
+    "https://(hidden)@db.example/?authToken=(hidden)&tls=1",
+  );
   assertEquals(shown("listen", "127.0.0.1:1"), "127.0.0.1:1");
 });
 
