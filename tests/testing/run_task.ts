@@ -1,0 +1,54 @@
+/**
+ * Runs our scripts as people do: by `deno task NAME`, with the permissions that deno.json gives
+ * them, in an environment without any setting of Holdfast but those that a test gives.
+ */
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(import.meta.resolve("../../"));
+
+export type TaskOptions = {
+  /** Settings of Holdfast. */
+  env?: { readonly [name: string]: string };
+  /** The checkout, if not this one. */
+  root?: string;
+};
+
+export type TaskRun = { code: number; stdout: string; stderr: string };
+
+/** Runs a script to its end. */
+export async function runTask(
+  name: string,
+  args: readonly string[],
+  options: TaskOptions = {},
+): Promise<TaskRun> {
+  const { code, stdout, stderr } = await taskCommand(name, args, options).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** A script that is to be spawned, its output piped. */
+export function taskCommand(
+  name: string,
+  args: readonly string[],
+  { env = {}, root = ROOT }: TaskOptions = {},
+): Deno.Command {
+  const inherited = Object.entries(Deno.env.toObject())
+    .filter(([variable]) => !variable.startsWith("HOLDFAST_"));
+  return new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", name, ...args],
+    cwd: root,
+    clearEnv: true,
+    env: { ...Object.fromEntries(inherited), ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** A port that nothing listens on at present. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
