@@ -13,6 +13,11 @@ export async function readText(c: Context, maxBytes: number): Promise<string> {
   const { body } = c.req.raw;
   if (body === null) return "";
   const decoder = new TextDecoder("utf-8", { fatal: true });
+  // What is announced is what comes, so it need not be counted as it comes.
+  if (announced > 0) {
+    const whole = new Uint8Array(await c.req.raw.arrayBuffer());
+    return decode(decoder, whole) + decode(decoder);
+  }
   let text = "";
   let bytes = 0;
   // Leaving the loop early cancels the rest of the body.

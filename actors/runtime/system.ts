@@ -44,6 +44,8 @@ import { createWriter, type Writer } from "./writer.ts";
 
 export type * from "./api.ts";
 
+/** Random characters of an id, 6 bits each, beside the time of its making. */
+const RANDOM_ID_CHARS = 13;
 /** How long aborted effects have to let go when the system stops. */
 const ABORT_GRACE_MS = 8_000;
 
@@ -77,7 +79,7 @@ class RootSystem implements System {
     const { store } = options;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#ids = options.ids ?? (() => nanoid());
+    this.#ids = options.ids ?? (() => nanoid(RANDOM_ID_CHARS));
     this.#registry = createRegistry(options.kinds);
     const log = options.log ?? (() => {});
     const wake = () => this.#committer.wake();
@@ -209,7 +211,8 @@ class RootSystem implements System {
   }
 
   newId(prefix: string): string {
-    return `${prefix}_${this.#ids()}`;
+    // Ids sort by the time of their making: what is active together lies together in the indexes.
+    return `${prefix}_${this.#clock.now().toString(36)}${this.#ids()}`;
   }
 
   spawn: System["spawn"] = (kind, id, input, options) =>

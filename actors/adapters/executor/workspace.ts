@@ -3,9 +3,8 @@
  * of a repository. All that it makes lies under `home`; attempts of one task share it.
  */
 import { isAbsolute, join } from "node:path";
-import { ExecutorError, type WorkspaceInput } from "./executor.ts";
+import { ExecutorError, type ExecutorErrorCode, type WorkspaceInput } from "./executor.ts";
 import { MAX_DIRECTORY_CHARS } from "./executor_limits.ts";
-import { absent } from "./files.ts";
 import { prepareWorktree, type RepositoryTools } from "./repository.ts";
 
 /** Returns the directory, ready. Throws `ExecutorError` or the signal's reason. */
@@ -42,22 +41,39 @@ function percent(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
 }
 
+/**
+ * What a shell says of a directory. The server itself may read nothing but its own data, so it
+ * asks; the command will run in the directory with the shell's permissions anyway.
+ */
+const LOOK = 'test -e "$1" || exit 3; test -d "$1" || exit 4; cd -- "$1" 2>/dev/null || exit 5';
+
 async function existingDirectory(path: string): Promise<string> {
-  const fail = (reason: string) =>
-    new ExecutorError("workspace_not_found", `Cannot use workspace "${path}": ${reason}`);
-  if (!isAbsolute(path)) throw fail("want a full path, one that begins with /");
-  try {
-    const info = await Deno.stat(path).catch(absent);
-    if (info === undefined) throw fail("there is no such directory; create it or name another");
-    if (!info.isDirectory) throw fail("it is not a directory; name the directory that holds it");
-    return path;
-  } catch (error) {
-    const forbidden = error instanceof Deno.errors.PermissionDenied ||
-      error instanceof Deno.errors.NotCapable;
-    if (!forbidden) throw error;
-    throw new ExecutorError(
-      "permission_denied",
-      `Cannot use workspace "${path}": the server may not look into it`,
-    );
+  const fail = (code: ExecutorErrorCode, reason: string) =>
+    new ExecutorError(code, `Cannot use workspace "${path}": ${reason}`);
+  if (!isAbsolute(path) || path.includes("\0")) {
+    throw fail("workspace_not_found", "want a full path, one that begins with /");
+  }
+  const look = new Deno.Command("sh", {
+    args: ["-c", LOOK, "sh", path],
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH") ?? "" },
+    stdin: "null",
+  });
+  const { code } = await look.output();
+  switch (code) {
+    case 0:
+      return path;
+    case 3:
+      throw fail(
+        "workspace_not_found",
+        "there is no such directory; create it or name another",
+      );
+    case 4:
+      throw fail(
+        "workspace_not_found",
+        "it is not a directory; name the directory that holds it",
+      );
+    default:
+      throw fail("permission_denied", "it may not be entered");
   }
 }
