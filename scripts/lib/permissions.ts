@@ -39,7 +39,7 @@ const LIBSQL_ENV = ["LIBSQL_JS_DEV"];
 const LIBSQL_SYS = ["cpus", "hostname", "networkInterfaces"];
 
 /** Programs that the server starts for itself, besides the tasks' own. */
-const OWN_PROGRAMS = ["cat", "git", "grep", "kill", "ps", "sh"];
+const OWN_PROGRAMS = ["git", "ps", "sh"];
 
 /** The permission flags of the server. `libsqlDir` is where the addon lies. */
 export function serverPermissions(config: Config, paths: { libsqlDir: string }): string[] {

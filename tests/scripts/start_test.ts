@@ -65,6 +65,21 @@ Deno.test("start keeps secrets out of the server's environment and command line"
   assertEquals(await statusOf(server, "/v1/kinds"), 401);
 });
 
+Deno.test("the server runs tasks in directories that it may not read itself", async () => {
+  await using server = await startServer();
+  const elsewhere = await Deno.realPath(await Deno.makeTempDir());
+  const ended = await runTask(server, { command: ["pwd"], workspace: { path: elsewhere } });
+  assertEquals([ended.state, ended.result?.output], ["succeeded", `${elsewhere}\n`]);
+  await Deno.remove(elsewhere);
+});
+
+Deno.test("the server runs no program but those that HOLDFAST_ALLOW_RUN names", async () => {
+  await using server = await startServer({ env: { HOLDFAST_ALLOW_RUN: "pwd" } });
+  assertEquals((await runTask(server, { command: ["pwd"] })).state, "succeeded");
+  const refused = await runTask(server, { command: ["uname"] });
+  assertEquals([refused.state, refused.error?.code], ["failed", "permission_denied"]);
+});
+
 for (const kind of ["net", "read", "write", "env", "ffi", "sys"]) {
   Deno.test(`the server needs its permission for ${kind}`, async () => {
     const home = await Deno.makeTempDir({ prefix: "holdfast_test_" });
@@ -161,6 +176,20 @@ async function serveUntilRefused(flags: string[], config: unknown): Promise<stri
   await lifeline.abort();
   await Promise.all([stdout.rest(), server.status]);
   return banner ?? (await said).join("\n");
+}
+
+type EndedTask = { state: string; result?: { output: string }; error?: { code: string } };
+
+/** Makes a task and reads its stream to the end, which comes when it has ended. */
+async function runTask(server: TestServer, task: unknown): Promise<EndedTask> {
+  const made = await server.fetch("/v1/tasks", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ executor: "command", ...Object(task) }),
+  });
+  const { id } = await made.json();
+  await (await server.fetch(`/v1/tasks/${id}/stream`)).text();
+  return await (await server.fetch(`/v1/tasks/${id}`)).json();
 }
 
 async function statusOf(server: TestServer, path: string, init?: RequestInit): Promise<number> {
