@@ -26,6 +26,8 @@ export type LiveActor = {
   readonly archivedAt: number | null;
   /** The index values last written, JSON; undefined when not known. */
   readonly indexed: string | undefined;
+  /** Length of its persisted snapshot: what it weighs in the cache. */
+  readonly weight: number;
 };
 
 /** What stands at an address. */
@@ -39,7 +41,7 @@ export function reviveActor(row: ActorRow, kind: RegisteredKind): LiveActor {
   const { snapshot: text, blocked: _, ...columns } = row;
   const owner = { address: row.address, parent: row.parent, revision: row.revision };
   const snapshot = restore(kind.durable, owner, JSON.parse(text) as PersistedSnapshot);
-  return { ...columns, kind, snapshot, indexed: undefined };
+  return { ...columns, kind, snapshot, indexed: undefined, weight: text.length };
 }
 
 /** Who takes the actor's next step. */

@@ -51,6 +51,7 @@ export async function advance(
     status: snapshot.status as LiveActor["status"],
     state: actor.kind.stateName(snapshot.value),
     snapshot,
+    weight: snapshotText.length,
   };
   const indexed = indexOf(next);
   const row = draft.journal(journalRow(next, turn, { draft, result, prepared }));
@@ -199,5 +200,6 @@ export function unborn(
     childId: options.childId,
     archivedAt: null,
     indexed: undefined,
+    weight: 0,
   };
 }

@@ -1,11 +1,13 @@
 /** A bounded cache of live actors; the one unused for longest goes first. */
 import type { LiveActor } from "./actor.ts";
 import type { Address } from "./address.ts";
+import { MAX_CACHED_BYTES } from "./limits.ts";
 
 export class ActorCache {
   #actors = new Map<Address, LiveActor>();
+  #weight = 0;
 
-  constructor(readonly capacity: number) {}
+  constructor(readonly capacity: number, readonly maxWeight = MAX_CACHED_BYTES) {}
 
   get size(): number {
     return this.#actors.size;
@@ -18,14 +20,24 @@ export class ActorCache {
 
   /** Puts an actor in as the one used last. */
   put(actor: LiveActor): void {
-    this.#actors.delete(actor.address);
+    this.#drop(actor.address);
     this.#actors.set(actor.address, actor);
-    if (this.#actors.size <= this.capacity) return;
-    const oldest = this.#actors.keys().next();
-    if (!oldest.done) this.#actors.delete(oldest.value);
+    this.#weight += actor.weight;
+    for (const oldest of this.#actors.keys()) {
+      if (this.#actors.size <= this.capacity && this.#weight <= this.maxWeight) return;
+      this.#drop(oldest);
+    }
   }
 
   clear(): void {
     this.#actors.clear();
+    this.#weight = 0;
+  }
+
+  #drop(address: Address): void {
+    const actor = this.#actors.get(address);
+    if (actor === undefined) return;
+    this.#actors.delete(address);
+    this.#weight -= actor.weight;
   }
 }

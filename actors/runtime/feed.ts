@@ -7,13 +7,14 @@ import type { JournalRow, Store } from "../store/store.ts";
 import { type Address, kindOf } from "./address.ts";
 import type { JsonEvent } from "./envelope.ts";
 import type { JsonObject } from "./json.ts";
-import { FEED_PAGE, MAX_FEED_TAIL } from "./limits.ts";
+import { FEED_PAGE, MAX_FEED_TAIL, MAX_FEED_TAIL_BYTES } from "./limits.ts";
 import type { FeedEntry, FeedItem, FeedOptions } from "./api.ts";
 
 type TailItem = { row: JournalRow; entry: FeedEntry | undefined };
 
 export class Feed {
   #tail: TailItem[] = [];
+  #tailBytes = 0;
   #lastSeq = 0;
   #wakers = new Set<() => void>();
   #byAddress = new Map<Address, Set<() => void>>();
@@ -38,8 +39,9 @@ export class Feed {
   /** Takes over a commit's journal and wakes who waits. */
   publish(rows: readonly JournalRow[]): void {
     for (const row of rows) this.#tail.push({ row, entry: undefined });
+    this.#tailBytes += bytesOf(rows);
     this.#lastSeq = rows.at(-1)?.seq ?? this.#lastSeq;
-    if (this.#tail.length > 2 * MAX_FEED_TAIL) this.#tail = this.#tail.slice(-MAX_FEED_TAIL);
+    this.#cutTail();
     if (this.#byAddress.size > 0) this.#wakeAddresses(rows);
     const wakers = [...this.#wakers];
     this.#wakers.clear();
@@ -105,6 +107,14 @@ export class Feed {
     return first !== undefined && cursor + 1 >= first;
   }
 
+  /** Cuts in halves, so that the copying costs little for each entry. */
+  #cutTail(): void {
+    const isLong = this.#tail.length > 2 * MAX_FEED_TAIL;
+    if (!isLong && this.#tailBytes <= 2 * MAX_FEED_TAIL_BYTES) return;
+    this.#tail = this.#tail.slice(-Math.min(MAX_FEED_TAIL, Math.ceil(this.#tail.length / 2)));
+    this.#tailBytes = bytesOf(this.#tail.map(({ row }) => row));
+  }
+
   /** A copy, so that a slow reader does not see the tail move under it. */
   #fromTail(cursor: number, options: FeedOptions): FeedEntry[] {
     const first = this.#tail[0]?.row.seq ?? 0;
@@ -154,6 +164,10 @@ export function entryOf(row: JournalRow): FeedEntry {
     emitted: row.emitted === null ? [] : JSON.parse(row.emitted) as JsonObject[],
     outcome: row.outcome,
   };
+}
+
+function bytesOf(rows: readonly JournalRow[]): number {
+  return rows.reduce((sum, { event, emitted }) => sum + event.length + (emitted?.length ?? 0), 0);
 }
 
 function matches(row: JournalRow, { kinds, addresses }: FeedOptions): boolean {

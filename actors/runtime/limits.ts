@@ -26,8 +26,12 @@ export const MAX_QUEUED_EVENTS = 50_000;
 
 /** Live snapshots kept in memory. */
 export const MAX_CACHED_ACTORS = 10_000;
+/** Their persisted size together. */
+export const MAX_CACHED_BYTES = 64 * 1024 * 1024;
 /** Feed entries kept in memory for readers at the tip. */
 export const MAX_FEED_TAIL = 4_096;
+/** The size of their events together. */
+export const MAX_FEED_TAIL_BYTES = 16 * 1024 * 1024;
 /** Entries read from the database for one feed reader at a time. */
 export const FEED_PAGE = 500;
 /** Undelivered entries that a slow reader may pile up before it is sent back to the database. */

@@ -12,11 +12,14 @@ import { MAX_DELAY_MS, MAX_POOLS_PER_SLOT } from "./limits.ts";
 import { type Blobs, toPayload } from "./payload.ts";
 import type { Command } from "./step.ts";
 
+/** Whose commands they are. */
+type Owner = Pick<LiveActor, "address" | "kind">;
+
 /** A step's commands, checked, and what they carry. */
 export type Prepared = { commands: Command[]; emitted: JsonObject[]; blobs: Blobs };
 
 /** Checks the commands of one step. Throws `TooLargeError` or `RangeError`. */
-export function prepare(actor: LiveActor, commands: readonly Command[]): Prepared {
+export function prepare(actor: Owner, commands: readonly Command[]): Prepared {
   const prepared: Prepared = { commands: [], emitted: [], blobs: new Map() };
   for (const command of commands) {
     const checked = check(actor, command, prepared.blobs);
@@ -26,7 +29,7 @@ export function prepare(actor: LiveActor, commands: readonly Command[]): Prepare
   return prepared;
 }
 
-function check(actor: LiveActor, command: Command, blobs: Blobs): Command {
+function check(actor: Owner, command: Command, blobs: Blobs): Command {
   const json = <T>(value: T, what: string): T => {
     const payload = toPayload(value, `${what} of ${actor.address}`);
     for (const [sha, data] of payload.blobs ?? []) blobs.set(sha, data);
@@ -61,7 +64,7 @@ function check(actor: LiveActor, command: Command, blobs: Blobs): Command {
  * event and the context too, so they are stored with it.
  */
 function checkAction(
-  actor: LiveActor,
+  actor: Owner,
   command: Command & { type: "action" },
   json: <T>(value: T, what: string) => T,
 ): Command {
@@ -74,7 +77,7 @@ function checkAction(
 }
 
 /** The inputs of the children that the runtime carries out itself. */
-function checkInput(actor: LiveActor, { child, input }: Command & { type: "start" }): void {
+function checkInput(actor: Owner, { child, input }: Command & { type: "start" }): void {
   const cannot = `Cannot start ${child.role} "${child.id}" of ${actor.address}`;
   if (child.role === "slot") {
     const { pools } = (input ?? {}) as Partial<SlotInput>;
@@ -90,7 +93,7 @@ function checkInput(actor: LiveActor, { child, input }: Command & { type: "start
   }
 }
 
-function checkDelay(actor: LiveActor, timer: { id: string; delayMs: number }): number {
+function checkDelay(actor: Owner, timer: { id: string; delayMs: number }): number {
   if (!Number.isFinite(timer.delayMs)) {
     throw new RangeError(
       `Cannot set timer "${timer.id}" of ${actor.address}: its delay is ${timer.delayMs}`,

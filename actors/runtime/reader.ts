@@ -223,6 +223,7 @@ async function at(parts: ReaderParts, address: Address, revision: number): Promi
     state: kind.stateName(snapshot.value as Json),
     updatedAt: folded.at,
     indexed: undefined,
+    weight: row.snapshot.length,
   };
   const resolved = await resolveBlobs(recordOf(actor), (sha) => store.getBlob(sha));
   return parts.redact(kind.name, resolved);

@@ -88,15 +88,22 @@ export async function upgrade(
       reason: error instanceof Error ? error.message : String(error),
     });
   }
-  const before = { ...columnsOf(row), kind, snapshot: plan.snapshot, indexed: undefined };
+  const snapshot = JSON.stringify(plan.persisted);
+  const before = {
+    ...columnsOf(row),
+    kind,
+    snapshot: plan.snapshot,
+    indexed: undefined,
+    weight: 0,
+  };
   const actor: LiveActor = {
     ...before,
     version: kind.version,
     revision: row.revision + 1,
     updatedAt: draft.at,
     state: kind.stateName(plan.snapshot.value),
+    weight: snapshot.length,
   };
-  const snapshot = JSON.stringify(plan.persisted);
   draft.stage(before, actor, snapshot);
   draft.journal({
     address: actor.address,
@@ -168,7 +175,7 @@ function block(
   return { type: "blocked", row, reason };
 }
 
-function columnsOf(row: ActorRow): Omit<LiveActor, "kind" | "snapshot" | "indexed"> {
+function columnsOf(row: ActorRow): Omit<LiveActor, "kind" | "snapshot" | "indexed" | "weight"> {
   const { snapshot: _, blocked: __, kind: ___, ...columns } = row;
   return columns;
 }
