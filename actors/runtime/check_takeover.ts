@@ -101,9 +101,8 @@ async function check(
 
 /** What a takeover would start must be such that it can be started. */
 function checkCommands(row: ActorRow, kind: RegisteredKind, plan: Takeover): void {
-  const { snapshot: _, blocked: __, ...columns } = row;
-  const actor = { ...columns, kind, snapshot: plan.snapshot, indexed: undefined };
-  prepare(actor, plan.start.map((start) => ({ type: "start" as const, ...start })));
+  const starts = plan.start.map((start) => ({ type: "start" as const, ...start }));
+  prepare({ address: row.address, kind }, starts);
 }
 
 function nameOf({ id, src }: { id: string; src: string }): string {
