@@ -5,7 +5,7 @@
 import { StoreError } from "../runtime/errors.ts";
 import type { Connection } from "./libsql_connection.ts";
 import { loadActors } from "./libsql_list.ts";
-import { type Cell, pack, type Statement } from "./libsql_pack.ts";
+import { type Cell, packAll, type Statement } from "./libsql_pack.ts";
 import {
   ACTORS,
   BASES,
@@ -47,13 +47,16 @@ const BLOB_OWNERS = { name: "blob_owners", fields: ["address", "sha"] } as const
 export function commitStatements(commit: Commit, fence: Fence): Statement[] {
   const created = commit.actors.filter((write) => write.baseRevision === 0);
   const changed = commit.actors.filter((write) => write.baseRevision !== 0);
+  const updates = updateActors(changed);
+  const last = updates.pop();
   return [
     ...insert("insert", ACTORS, created),
-    ...updateActors(changed),
+    ...updates.flatMap(({ sql, args, rows }) => [{ sql, args }, confirm(rows)]),
+    ...last === undefined ? [] : [{ sql: last.sql, args: last.args }],
     advance(fence, {
       seq: commit.seq,
       before: commit.seq - commit.journal.length,
-      updates: changed.length,
+      updates: last?.rows ?? 0,
     }),
     ...insert("insert", JOURNAL, commit.journal),
     ...removeWhere("timers", ["address"], commit.timersCleared.map((address) => ({ address }))),
@@ -97,6 +100,11 @@ export function advance(
   };
 }
 
+/** Fails the transaction unless the statement before this one changed that many rows. */
+function confirm(rows: number): Statement {
+  return { sql: "update head set updates = case when changes() = ?1 then ?1 end", args: [rows] };
+}
+
 /** A conflict's error with the actor that caused it, where one did. */
 export async function explain(
   connection: Connection,
@@ -124,9 +132,10 @@ function insert<Field extends string>(
   { name, fields }: { name: string; fields: readonly Field[] },
   rows: readonly { readonly [Name in Field]: Cell }[],
 ): Statement[] {
-  if (rows.length === 0) return [];
-  const { sql, args } = pack(rows, fields);
-  return [{ sql: `${verb} into ${name} (${columns(fields)}) ${sql}`, args }];
+  return packAll(rows, fields).map(({ sql, args }) => ({
+    sql: `${verb} into ${name} (${columns(fields)}) ${sql}`,
+    args,
+  }));
 }
 
 function removeWhere<Field extends string>(
@@ -134,24 +143,24 @@ function removeWhere<Field extends string>(
   fields: readonly Field[],
   keys: readonly { readonly [Name in Field]: Cell }[],
 ): Statement[] {
-  if (keys.length === 0) return [];
-  const { sql, args } = pack(keys, fields);
-  return [{ sql: `delete from ${table} where (${columns(fields)}) in (${sql})`, args }];
+  return packAll(keys, fields).map(({ sql, args }) => ({
+    sql: `delete from ${table} where (${columns(fields)}) in (${sql})`,
+    args,
+  }));
 }
 
 /** Found by `created_seq`, the cheapest way; the address only makes sure. */
-function updateActors(writes: readonly ActorWrite[]): Statement[] {
-  if (writes.length === 0) return [];
+function updateActors(writes: readonly ActorWrite[]) {
   const fields = ["createdSeq", "address", "baseRevision", ...CHANGING] as const;
-  const { sql, args } = pack(writes, fields);
   const sets = CHANGING.map((field) => `${column(field)} = new.${column(field)}`);
-  return [{
+  return packAll(writes, fields).map(({ sql, args, rows }) => ({
     sql: `with new (${columns(fields)}) as (${sql})
       update actors set ${sets.join(", ")} from new
       where actors.created_seq = new.created_seq and actors.address = new.address
         and actors.revision = new.base_revision`,
     args,
-  }];
+    rows,
+  }));
 }
 
 function relabel(writes: readonly IndexWrite[]): Statement[] {

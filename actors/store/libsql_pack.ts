@@ -3,6 +3,8 @@
  * table gets one statement, however many its rows: they come as one JSON array, which `json_each`
  * turns into rows again.
  */
+import { MAX_ARGUMENT_CHARS } from "./libsql_limits.ts";
+
 /** What a column holds. */
 export type Cell = string | number | null;
 
@@ -35,6 +37,20 @@ export function pack<Field extends string>(
   });
   const from = varying.length > 0 ? " from json_each(?1)" : "";
   return { sql: `select ${values.join(", ")}${from}`, args };
+}
+
+/** The same in as many statements as the bound on an argument asks for; mostly in one. */
+export function packAll<Field extends string>(
+  rows: readonly { readonly [Name in Field]: Cell }[],
+  fields: readonly Field[],
+): (Statement & { rows: number })[] {
+  if (rows.length === 0) return [];
+  const packed = pack(rows, fields);
+  const [json] = packed.args;
+  const fits = typeof json !== "string" || json.length <= MAX_ARGUMENT_CHARS;
+  if (fits || rows.length === 1) return [{ ...packed, rows: rows.length }];
+  const middle = Math.ceil(rows.length / 2);
+  return [...packAll(rows.slice(0, middle), fields), ...packAll(rows.slice(middle), fields)];
 }
 
 /** A list of strings as one argument, for `json_each`. */

@@ -63,6 +63,25 @@ export const commitCases: Cases = {
     assertEquals(byAddress(stored), byAddress(expected));
   },
 
+  "commit() takes more than one statement holds, and checks all of it": async ({ store }) => {
+    await lead(store);
+    const snapshot = "x".repeat(60_000);
+    const writes = Array.from(
+      { length: 80 },
+      (_, index) => newActor(`task:${index}`, index + 1, { snapshot: `${snapshot}${index}` }),
+    );
+    await create(store, writes);
+    const next = writes.map((write) => nextWrite(write, { snapshot: `${write.snapshot}!` }));
+    // The first statement's actors are in order, those of another are not, and the other way.
+    for (const stale of [3, 79]) {
+      const some = next.with(stale, nextWrite(next[stale] ?? A));
+      await rejectsWith("conflict", () => store.commit(commitOn(80, { actors: some })));
+    }
+    await store.commit(commitOn(80, { actors: next }));
+    const stored = await store.loadActors(next.map(({ address }) => address));
+    assertEquals(byAddress(stored), byAddress(next.map(rowOf)));
+  },
+
   "commit() keeps text of any kind": async ({ store }) => {
     await lead(store);
     const texts = {
@@ -94,7 +113,7 @@ export const commitCases: Cases = {
 
   "commit() keeps large values and large numbers": async ({ store }) => {
     await lead(store);
-    const large = "x".repeat(5 * 1024 * 1024);
+    const large = "x".repeat(4 * 1024 * 1024);
     const write = newActor("task:a", 1, { createdAt: Number.MAX_SAFE_INTEGER });
     await create(store, [write]);
     await store.commit(commitOn(1, {
