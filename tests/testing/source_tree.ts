@@ -16,8 +16,9 @@ export type SourceFile = {
 };
 
 export type Import = {
-  /** The file, from the root, or the bare specifier. */
+  /** The file, from the root, or the name of a package. */
   target: string;
+  isPackage: boolean;
   typeOnly: boolean;
 };
 
@@ -48,13 +49,12 @@ export function allPaths(): string[] {
 /** What a file imports and re-exports, statically or not. */
 export function importsOf({ path, text }: SourceFile): Import[] {
   const pattern =
-    /^\s*(?:import|export)\s+(type\s)?[^"';]*?from\s+"([^"]+)"|^\s*import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
+    /^\s*(?:import|export)\s+(type\s)?[^"';]*?from\s+"([^"]+)"|^\s*import\s+"([^"]+)"|\bimport\("([^"]+)"/gm;
   return [...text.matchAll(pattern)].map(([, type, from, bare, dynamic]) => {
     const specifier = from ?? bare ?? dynamic ?? "";
-    const target = specifier.startsWith(".")
-      ? normalize(join(dirname(path), specifier))
-      : specifier;
-    return { target, typeOnly: type !== undefined };
+    const isPackage = !specifier.startsWith(".");
+    const target = isPackage ? specifier : normalize(join(dirname(path), specifier));
+    return { target, isPackage, typeOnly: type !== undefined };
   });
 }
 
