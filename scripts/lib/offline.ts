@@ -45,8 +45,8 @@ export async function withDatabase<T>(
   const store = await holding(() => openStore(config.databaseUrl, storeOptions(config)));
   try {
     if (!anySchema) checkSchema(store);
-    const bootId = `script_${Deno.pid}`;
-    await holding(() => store.acquireLease(bootId, Date.now(), LEASE_MS));
+    // An empty file has no lease to take, and nobody has worked on it yet.
+    if (store.info.schemaVersion > 0) await takeLease(store);
     return await work({ store, config });
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
@@ -97,6 +97,10 @@ function checkSchema({ info: { url, schemaVersion } }: Store): void {
     `Cannot use ${url}: its schema is ${schemaVersion}, this version's is ${SCHEMA_VERSION}; ` +
       advice,
   );
+}
+
+async function takeLease(store: Store): Promise<void> {
+  await holding(() => store.acquireLease(`script_${Deno.pid}`, Date.now(), LEASE_MS));
 }
 
 async function holding<T>(take: () => Promise<T>): Promise<T> {
