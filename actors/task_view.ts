@@ -4,7 +4,7 @@
  */
 import type { TaskContext } from "../machines/task_context.ts";
 import { workspaceName } from "../machines/task_requests.ts";
-import type { Json, JsonObject } from "./runtime/json.ts";
+import type { JsonObject } from "./runtime/json.ts";
 import type { ActorRecord } from "./runtime/kind.ts";
 
 /** States in which a task has not been handed out yet; only then it can stand for another. */
@@ -40,8 +40,11 @@ export function taskView(record: ActorRecord): JsonObject {
 
 /** A task as one of many: its output, prompt and command are left to the whole view. */
 export function taskSummary(record: ActorRecord): JsonObject {
-  const { prompt: _, command: __, result, ...rest } = taskView(record);
-  return { ...rest, result: summaryOf(result) };
+  const { prompt: _, command: __, ...rest } = taskView(record);
+  const { result } = contextOf(record);
+  if (result === null) return rest;
+  const { output: ___, ...short } = result;
+  return json({ ...rest, result: short });
 }
 
 /** What lists can be filtered by. */
@@ -71,11 +74,4 @@ function contextOf(record: ActorRecord): TaskContext {
 /** Contexts are JSON by the runtime's own rule; their types are narrower than `Json` can say. */
 function json(object: { readonly [field: string]: unknown }): JsonObject {
   return object as JsonObject;
-}
-
-function summaryOf(result: Json | undefined): Json {
-  if (result === undefined || result === null || typeof result !== "object") return null;
-  if (Array.isArray(result)) return null;
-  const { output: _, ...rest } = result as JsonObject;
-  return rest;
 }

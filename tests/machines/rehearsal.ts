@@ -5,7 +5,7 @@
  */
 import type { KindDefinition } from "../../actors/runtime/kind.ts";
 import { createRegistry } from "../../actors/runtime/registry.ts";
-import { acceptedEvents, type Command, firstStep, step } from "../../actors/runtime/step.ts";
+import { type Command, firstStep, step } from "../../actors/runtime/step.ts";
 
 type Sent = { readonly type: string; readonly [field: string]: unknown };
 type Timer = { id: string; dueAt: number; event: Sent };
@@ -51,10 +51,6 @@ export class Rehearsal<Context> {
   get timers(): { [delay: string]: number } {
     const left = [...this.#timers.values()].map(({ id, dueAt }) => [delayOf(id), dueAt - this.now]);
     return Object.fromEntries(left);
-  }
-
-  accepts(): string[] {
-    return acceptedEvents(this.#snapshot);
   }
 
   /** Delivers an event now. False where the state does not take it. */

@@ -6,7 +6,7 @@ import type { Json } from "../../actors/runtime/json.ts";
 import { taskMachine } from "../../machines/task.ts";
 import type { TaskContext } from "../../machines/task_context.ts";
 import type { TaskInput } from "../../machines/task_input.ts";
-import { activeNodes, walk, type WalkEvent } from "./walk.ts";
+import { activeNodes, statesOf, walk, type WalkEvent } from "./walk.ts";
 
 const NOW = 10_000;
 
@@ -192,9 +192,7 @@ Deno.test("task machine keeps nothing in its context that JSON cannot hold", () 
 });
 
 Deno.test("task machine describes every state", () => {
-  for (const node of walked.situations.flatMap(activeNodes)) {
-    assert((node.description ?? "").length > 10, node.id);
-  }
+  for (const { id, description = "" } of statesOf(taskMachine)) assert(description.length > 10, id);
 });
 
 function inState(state: string): AnyMachineSnapshot[] {

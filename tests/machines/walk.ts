@@ -74,18 +74,23 @@ export function walk(original: AnyStateMachine, options: WalkOptions): Walk {
   return { situations, steps, ...missed(machine, { taken, situations }) };
 }
 
-/** Every transition of a machine. */
-export function transitionsOf(node: AnyStateNode): AnyTransitionDefinition[] {
-  return [
-    ...[...node.transitions.values()].flat(),
-    ...node.always ?? [],
-    ...childrenOf(node).flatMap(transitionsOf),
-  ];
+/** Every state of a machine, its root included. */
+export function statesOf(machine: AnyStateMachine): AnyStateNode[] {
+  return allNodes(machine.root);
 }
 
 /** The active state nodes, parents included. */
 export function activeNodes(snapshot: AnyMachineSnapshot): AnyStateNode[] {
   return snapshot._nodes as AnyStateNode[];
+}
+
+/** Every transition of a node and of those below it. */
+function transitionsOf(node: AnyStateNode): AnyTransitionDefinition[] {
+  return [
+    ...[...node.transitions.values()].flat(),
+    ...node.always ?? [],
+    ...childrenOf(node).flatMap(transitionsOf),
+  ];
 }
 
 function childrenOf(node: AnyStateNode): AnyStateNode[] {
@@ -149,7 +154,7 @@ function missed(
   const { initial } = machine.root;
   for (const node of initial.target) reached.add(node.id);
   return {
-    statesMissed: allNodes(machine.root).map((node) => node.id).filter((id) => !reached.has(id)),
+    statesMissed: statesOf(machine).map((node) => node.id).filter((id) => !reached.has(id)),
     transitionsMissed: transitions.filter((transition) => !taken.has(transition)).map(labelOf),
   };
 }
