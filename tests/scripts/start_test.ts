@@ -38,6 +38,24 @@ Deno.test("start stops cleanly at SIGTERM and comes up at once after SIGKILL", a
   assertEquals(await server.stop(), { code: 0, signal: null });
 });
 
+Deno.test("start lets running work end before it stops", async () => {
+  await using server = await startServer({ env: { HOLDFAST_DRAIN_MS: "20000" } });
+  const wait = `echo up; until [ -e "$0/go" ]; do sleep 0.05; done; echo done`;
+  const id = await makeTask(server, { command: ["sh", "-c", wait, server.home] });
+  const { body } = await server.fetch(`/v1/tasks/${id}/stream`);
+  assert(body !== null);
+  const told = readLines(body);
+  await told.until((line) => line.includes("up\\n"));
+  server.signal("SIGTERM");
+  await server.logged((line) => line.includes("Stopping"));
+  await Deno.writeTextFile(`${server.home}/go`, "");
+  await told.rest();
+  assertEquals(await server.ended(), { code: 0, signal: null });
+  await server.start();
+  const task: EndedTask = await (await server.fetch(`/v1/tasks/${id}`)).json();
+  assertEquals([task.state, task.result?.output], ["succeeded", "up\ndone\n"]);
+});
+
 Deno.test("start takes the server along when the launcher is killed", async () => {
   await using server = await startServer();
   server.signal("SIGKILL");
@@ -182,14 +200,18 @@ type EndedTask = { state: string; result?: { output: string }; error?: { code: s
 
 /** Makes a task and reads its stream to the end, which comes when it has ended. */
 async function runTask(server: TestServer, task: unknown): Promise<EndedTask> {
+  const id = await makeTask(server, task);
+  await (await server.fetch(`/v1/tasks/${id}/stream`)).text();
+  return await (await server.fetch(`/v1/tasks/${id}`)).json();
+}
+
+async function makeTask(server: TestServer, task: unknown): Promise<string> {
   const made = await server.fetch("/v1/tasks", {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ executor: "command", ...Object(task) }),
   });
-  const { id } = await made.json();
-  await (await server.fetch(`/v1/tasks/${id}/stream`)).text();
-  return await (await server.fetch(`/v1/tasks/${id}`)).json();
+  return (await made.json()).id;
 }
 
 async function statusOf(server: TestServer, path: string, init?: RequestInit): Promise<number> {
