@@ -86,7 +86,7 @@ async function check(
   const timers = await store.timersOf(address);
   let plan: Takeover;
   try {
-    plan = planTakeover(row, kind, timers);
+    plan = planTakeover(row, kind, { timers, at: row.updatedAt });
     checkCommands(row, kind, plan);
   } catch (error) {
     return lists.blocked.add(error instanceof Error ? error.message : String(error), address);

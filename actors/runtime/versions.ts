@@ -33,13 +33,13 @@ export type Takeover = {
 export function planTakeover(
   row: ActorRow,
   kind: RegisteredKind,
-  timers: readonly Pick<TimerRow, "id">[],
+  { timers, at }: { timers: readonly Pick<TimerRow, "id">[]; at: number },
 ): Takeover {
   const owner = { address: row.address, parent: row.parent, revision: row.revision + 1 };
   let persisted = migrate(row, kind);
   const before = restore(kind.durable, owner, structuredClone(persisted));
   const existing = new Map(Object.entries(persisted.children));
-  const wanted = wantedTimers(before, kind);
+  const wanted = wantedTimers(before, kind, at);
   const has = new Set(timers.map((timer) => timer.id));
   const start: Takeover["start"] = [];
   const wantedChildren = new Set<string>();
@@ -50,7 +50,7 @@ export function planTakeover(
       if (existing.has(invoke.id)) continue;
       const adopted = adopt(kind.durable, owner, { persisted, ...invoke, index: index++ });
       persisted = adopted.persisted;
-      start.push({ child: adopted.child, input: evaluate(invoke.input, before) });
+      start.push({ child: adopted.child, input: evaluate(invoke.input, before, at) });
     }
   }
   const restored = restore(kind.durable, owner, structuredClone(persisted));
@@ -81,7 +81,7 @@ export async function upgrade(
   const timers = await world.store.timersOf(row.address);
   let plan: Takeover;
   try {
-    plan = planTakeover(row, kind, timers);
+    plan = planTakeover(row, kind, { timers, at: draft.at });
   } catch (error) {
     return block(world, draft, {
       row,
@@ -196,23 +196,27 @@ function migrate(row: ActorRow, kind: RegisteredKind): PersistedSnapshot {
 }
 
 /** The `after` timers of the active states, with their delays. */
-function wantedTimers(snapshot: AnyMachineSnapshot, kind: RegisteredKind): Map<string, number> {
+function wantedTimers(
+  snapshot: AnyMachineSnapshot,
+  kind: RegisteredKind,
+  at: number,
+): Map<string, number> {
   const wanted = new Map<string, number>();
   const delays = kind.durable.machine.implementations.delays as Record<string, unknown>;
   for (const node of activeNodes(snapshot)) {
     for (const [type, transitions] of node.transitions) {
       const delay = type.startsWith("xstate.after.") ? transitions[0]?.delay : undefined;
       if (delay === undefined) continue;
-      const value = typeof delay === "string" ? evaluate(delays[delay], snapshot) : delay;
+      const value = typeof delay === "string" ? evaluate(delays[delay], snapshot, at) : delay;
       wanted.set(type, typeof value === "number" && Number.isFinite(value) ? value : 0);
     }
   }
   return wanted;
 }
 
-function evaluate(value: unknown, snapshot: AnyMachineSnapshot): unknown {
+function evaluate(value: unknown, snapshot: AnyMachineSnapshot, at: number): unknown {
   if (typeof value !== "function") return value;
-  return value({ context: snapshot.context, event: { type: "holdfast.upgraded" } });
+  return value({ context: snapshot.context, event: { type: "holdfast.upgraded", at } });
 }
 
 /** An invoke of the old definition that no active state of the new one names. */

@@ -11,7 +11,7 @@ export const CACHE_KIB = 32 * 1024;
  * Pages in the log before a commit moves them into the database. Small means that hot pages are
  * written and synced again and again, large that one unlucky commit waits long.
  */
-export const CHECKPOINT_PAGES = 16_000;
+export const CHECKPOINT_PAGES = 4_000;
 /** The log is cut to this after a checkpoint. */
 export const LOG_BYTES = 64 * 1024 * 1024;
 /**
