@@ -4,6 +4,9 @@
  */
 import { fileURLToPath } from "node:url";
 
+/** Longest time that a script may take; one that hangs is killed, and its test fails. */
+const MAX_TASK_MS = 60_000;
+
 const ROOT = fileURLToPath(import.meta.resolve("../../"));
 
 export type TaskOptions = {
@@ -39,6 +42,7 @@ export function taskCommand(
     cwd: root,
     clearEnv: true,
     env: { ...Object.fromEntries(inherited), ...env },
+    signal: AbortSignal.timeout(MAX_TASK_MS),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
