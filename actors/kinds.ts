@@ -13,6 +13,8 @@ export type KindsOptions = {
   home: string;
   /** Variables of the server that tasks may ask for by name. */
   taskEnv?: readonly string[];
+  /** Programs that tasks may start; null for any. */
+  allowRun?: readonly string[] | null;
   /** Values that must not be stored or shown. */
   secrets?: readonly string[];
   /** Largest output kept of one attempt, bytes. */
@@ -28,13 +30,15 @@ export type Kinds = {
 
 /** Makes the server's kinds over their real adapters. */
 export function createKinds(options: KindsOptions): Kinds {
-  const { home, taskEnv = [], secrets = [], outputMaxBytes, log = () => {} } = options;
+  const { home, taskEnv = [], allowRun = null, secrets = [], log = () => {} } = options;
+  const { outputMaxBytes } = options;
   const redact = createRedactor({ values: secrets });
   const instance = instanceOf(home);
   const command = createCommandExecutor({
     home,
     instance,
     allowedEnv: taskEnv,
+    allowRun,
     secrets,
     warn: (message, fields) => log("warn", message, fields),
     ...(outputMaxBytes === undefined ? {} : { maxStoredBytes: outputMaxBytes }),

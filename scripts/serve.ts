@@ -55,6 +55,7 @@ async function main(): Promise<void> {
     ...createKinds({
       home: config.home,
       taskEnv: config.taskEnv,
+      allowRun: config.allowRun,
       outputMaxBytes: config.outputMaxBytes,
       secrets,
       log,

@@ -35,7 +35,7 @@ export class LeaseKeeper {
   async take(bootId: string, waitMs: number): Promise<Lease> {
     const { store, clock } = this.parts;
     const giveUpAt = clock.now() + waitMs;
-    while (true) {
+    for (let isFirst = true;; isFirst = false) {
       try {
         this.#held = await store.acquireLease(bootId, clock.now(), LEASE_MS);
         this.#renewLater();
@@ -43,6 +43,7 @@ export class LeaseKeeper {
       } catch (error) {
         const isHeld = error instanceof StoreError && error.failure === "fenced";
         if (!isHeld || clock.now() >= giveUpAt) throw error;
+        if (isFirst) this.parts.log("info", "Standing by", { reason: error.message });
         await new Promise<void>((resolve) => clock.wake(clock.now() + RETRY_MS, resolve));
       }
     }

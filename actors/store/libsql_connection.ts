@@ -3,11 +3,11 @@
  * `StoreError`s and results into rows; what is asked is not its business. `transaction()` of the
  * client is never used: it would open a second connection without these pragmas.
  */
-import { type Client, createClient } from "@libsql/client";
+import { type Client, type Config, createClient } from "@libsql/client";
 import { StoreError } from "../runtime/errors.ts";
 import { storeError } from "./libsql_errors.ts";
 import { BUSY_TIMEOUT_MS, CACHE_KIB, CHECKPOINT_PAGES, LOG_BYTES } from "./libsql_limits.ts";
-import type { Query, Statement } from "./libsql_pack.ts";
+import type { Cell, Query, Statement } from "./libsql_pack.ts";
 
 /** Where a database is and how it is kept. */
 export type Target = {
@@ -30,16 +30,18 @@ const SYNCHRONOUS = { NORMAL: 1, FULL: 2 };
 
 export class Connection {
   readonly target: Target;
+  #connect: (config: Config) => Client;
   #client: Client | undefined;
   #suspect = false;
 
-  private constructor(target: Target) {
+  private constructor(target: Target, connect: (config: Config) => Client) {
     this.target = target;
+    this.#connect = connect;
   }
 
   /** Opens a database, and refuses it when it does not take the pragmas. */
-  static async open(target: Target): Promise<Connection> {
-    const connection = new Connection(target);
+  static async open(target: Target, connect = createClient): Promise<Connection> {
+    const connection = new Connection(target, connect);
     await connection.#open();
     return connection;
   }
@@ -66,13 +68,13 @@ export class Connection {
   }
 
   /** Runs a statement that no transaction may hold. */
-  async run(statement: Statement): Promise<void> {
+  async run(sql: string, args: Cell[] = []): Promise<void> {
     const client = this.#connected();
     try {
-      await client.execute(statement);
+      await client.execute({ sql, args });
     } catch (error) {
       this.#suspect = true;
-      throw storeError(`copy ${this.name}`, error);
+      throw storeError(`run on ${this.name}`, error);
     }
   }
 
@@ -108,7 +110,7 @@ export class Connection {
   async #open(): Promise<void> {
     const { where, url, name, encryptionKey, authToken } = this.target;
     try {
-      this.#client = createClient({
+      this.#client = this.#connect({
         url,
         // One: pragmas belong to a connection, and SQLite has one writer.
         concurrency: 1,

@@ -56,6 +56,7 @@ export async function renewLease(
   );
 }
 
+/** Gives the lease back, and leaves a local file whole: without a log that belongs to it. */
 export async function releaseLease(
   connection: Connection,
   { bootId, epoch }: Fence,
@@ -64,4 +65,6 @@ export async function releaseLease(
     sql: "update head set boot_id = '', expires_at = 0 where boot_id = ?1 and epoch = ?2",
     args: [bootId, epoch],
   }]);
+  // Closing would do it, but the addon keeps a closed connection until its statements are collected.
+  if (connection.target.where === "file") await connection.run("pragma wal_checkpoint(truncate)");
 }

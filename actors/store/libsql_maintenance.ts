@@ -54,7 +54,7 @@ export async function backup(connection: Connection, path: string): Promise<void
     }
   }
   try {
-    await connection.run({ sql: "vacuum into ?1", args: [partial] });
+    await connection.run("vacuum into ?1", [partial]);
     await sync(partial);
     await Deno.rename(partial, path);
   } catch (error) {

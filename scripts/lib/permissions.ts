@@ -10,28 +10,9 @@
  * - ffi, sys: what the native addon of libSQL needs to load. The addon itself is bound by nothing.
  */
 import { dirname } from "node:path";
+import { READ_NAMES } from "../../actors/adapters/executor/environment.ts";
 import { listenAddress } from "./config.ts";
 import type { Config } from "./settings.ts";
-
-/** What a command is given of the server's environment when nobody asks for more. */
-const PASSED_ENV = [
-  ...[
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "TMPDIR",
-    "TERM",
-    "TZ",
-    "LANG",
-    "LANGUAGE",
-    "LC_*",
-  ],
-  ...["SSH_AUTH_SOCK", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
-  ...["http_proxy", "https_proxy", "all_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"],
-  ...["XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO"],
-];
 
 /** Read by libSQL's loader. */
 const LIBSQL_ENV = ["LIBSQL_JS_DEV"];
@@ -50,7 +31,7 @@ export function serverPermissions(config: Config, paths: { libsqlDir: string }):
     allow("net", [address, ...databaseHost(config)]),
     allow("read", directories),
     allow("write", directories),
-    allow("env", [...PASSED_ENV, ...LIBSQL_ENV, ...config.taskEnv, ...config.secretEnv]),
+    allow("env", [...READ_NAMES, ...LIBSQL_ENV, ...config.taskEnv, ...config.secretEnv]),
     config.allowRun === null ? "--allow-run" : allow("run", [...OWN_PROGRAMS, ...config.allowRun]),
     allow("ffi", [paths.libsqlDir]),
     allow("sys", LIBSQL_SYS),

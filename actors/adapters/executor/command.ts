@@ -10,7 +10,12 @@ import type { JsonObject } from "../../runtime/json.ts";
 import type { EffectContext } from "../../runtime/kind.ts";
 import { type Controls, createControls } from "./controls.ts";
 import { commandEnvironment, gitEnvironment, markersOf } from "./environment.ts";
-import type { Executor, ExecutorInput, ExecutorResult } from "./executor.ts";
+import {
+  type Executor,
+  ExecutorError,
+  type ExecutorInput,
+  type ExecutorResult,
+} from "./executor.ts";
 import {
   LEFTOVER_GRACE_MS,
   MAX_KILL_GRACE_MS,
@@ -35,6 +40,8 @@ export type CommandExecutorOptions = {
   passEnv?: readonly string[];
   /** Variables of the server that a task may ask for with `envFrom`. */
   allowedEnv?: readonly string[];
+  /** Programs that tasks may start, as they name them; null for any. */
+  allowRun?: readonly string[] | null;
   /** Values that must not appear in output. */
   secrets?: readonly string[];
   /** Output that is stored, and of it what is kept for the end. */
@@ -65,6 +72,7 @@ function complete(options: CommandExecutorOptions): Settings {
   return {
     passEnv: [],
     allowedEnv: [],
+    allowRun: null,
     secrets: [],
     maxStoredBytes: MAX_STORED_BYTES,
     tailBytes: TAIL_BYTES,
@@ -79,6 +87,16 @@ function complete(options: CommandExecutorOptions): Settings {
   };
 }
 
+/** The server itself may start a shell; whether a task may is for the configuration to say. */
+function checkProgram([program = ""]: readonly string[], allowRun: readonly string[] | null): void {
+  if (allowRun === null || allowRun.includes(program)) return;
+  throw new ExecutorError(
+    "permission_denied",
+    `Cannot run "${program}": it is not among the programs that tasks may start ` +
+      `(HOLDFAST_ALLOW_RUN)`,
+  );
+}
+
 async function runAttempt(
   input: ExecutorInput,
   context: EffectContext,
@@ -87,6 +105,7 @@ async function runAttempt(
   const { clock, table } = settings;
   const startedAt = clock.now();
   context.signal.throwIfAborted();
+  checkProgram(input.command, settings.allowRun);
   const markers = markersOf(settings.instance, context.key);
   const { variables, secrets } = commandEnvironment(input, markers, settings);
   const redactor = createRedactor({ values: [...settings.secrets, ...secrets] });

@@ -85,8 +85,20 @@ export function sendSignal(pid: number, signal: Deno.Signal): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     // It changed its user; it will be found again and reported.
     if (error instanceof Deno.errors.PermissionDenied) return false;
+    // Deno lets nobody kill who may not run every program; the shell may.
+    if (error instanceof Deno.errors.NotCapable) return killByShell(pid, signal);
     throw error;
   }
+}
+
+function killByShell(pid: number, signal: Deno.Signal): boolean {
+  const kill = new Deno.Command("sh", {
+    args: ["-c", 'kill -s "$1" -- "$2"', "sh", signal.replace("SIG", ""), String(pid)],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  });
+  return kill.outputSync().success;
 }
 
 function ancestors(
