@@ -200,7 +200,7 @@ export class Pools {
   }
 
   #line(row: SlotRow, pools: string[]): Line {
-    const key = JSON.stringify([pools, row.priority, row.share]);
+    const key = lineName(row, pools);
     let line = this.#lines.get(key);
     if (line === undefined) {
       line = { pools, priority: row.priority, share: row.share, waiting: new Map() };
@@ -210,16 +210,20 @@ export class Pools {
   }
 
   /** Forgets lines and pools that nobody uses, so that names do not pile up. */
-  #sweep(slot: Slot): void {
-    const { row, pools, line } = slot;
-    if (line.waiting.size === 0) {
-      this.#lines.delete(JSON.stringify([pools, row.priority, row.share]));
-    }
+  #sweep({ row, pools }: Slot): void {
+    // By name: a slot that was granted long ago may come from a line that has gone since.
+    const name = lineName(row, pools);
+    if (this.#lines.get(name)?.waiting.size === 0) this.#lines.delete(name);
     for (const name of pools) {
       const pool = this.#pools.get(name);
       if (pool?.held === 0 && pool.waiting === 0) this.#pools.delete(name);
     }
   }
+}
+
+/** Waiters of one line differ in nothing but age. */
+function lineName({ priority, share }: SlotRow, pools: readonly string[]): string {
+  return JSON.stringify([pools, priority, share]);
 }
 
 function compareRanks(left: readonly number[], right: readonly number[]): number {

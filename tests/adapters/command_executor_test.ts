@@ -181,3 +181,10 @@ Deno.test("run() says what is wrong with a script it cannot start", async () => 
   assertMatch((await assertRejects(start, ExecutorError)).message, /interpreter .* does not exist/);
   await Deno.remove(path, { recursive: true });
 });
+
+Deno.test("run() starts only programs that the configuration allows", async () => {
+  const options = { allowRun: ["echo"] };
+  assertEquals((await run(["echo", "hi"], { options })).result.output, "hi\n");
+  const error = await assertRejects(() => run(["sh", "-c", "true"], { options }), ExecutorError);
+  assertEquals(error.code, "permission_denied");
+});

@@ -151,3 +151,12 @@ Deno.test("all() forgets pools that nobody uses or has set", () => {
   release(pools, "a");
   assertEquals(pools.all().map((pool) => pool.name), ["p"]);
 });
+
+Deno.test("free() forgets no waiter who came to a line of the same name meanwhile", () => {
+  const pools = poolsWith({ p: 1 }, { a: { pools: ["p"] } });
+  grantAll(pools);
+  pools.vacate("a");
+  pools.request(slot(pools.nextSeq(), "again", { pools: ["p"] }));
+  pools.free("a");
+  assertEquals(grantAll(pools), ["again"]);
+});
