@@ -4,8 +4,35 @@
  *
  * @module
  */
-export { openStore } from "./actors/store/open.ts";
-export type { Store, StoreInfo } from "./actors/store/store.ts";
+export { openStore, type StoreOptions } from "./actors/store/open.ts";
+export type {
+  ActorQuery,
+  ActorRow,
+  ActorStatus,
+  ActorWrite,
+  BaseRow,
+  BlobWrite,
+  Commit,
+  DeadLetterRow,
+  EffectRow,
+  IdempotencyRow,
+  IndexValue,
+  IndexWrite,
+  JournalQuery,
+  JournalRow,
+  Lease,
+  Outcome,
+  PoolRow,
+  PruneReport,
+  PruneRequest,
+  SlotRow,
+  Store,
+  StoreInfo,
+  StreamRow,
+  Tally,
+  TimerRow,
+  WatchRow,
+} from "./actors/store/store.ts";
 
 export { createSystem } from "./actors/runtime/system.ts";
 export type {
@@ -80,7 +107,10 @@ export type {
   Executor,
   ExecutorInput,
   ExecutorResult,
+  ProcessMark,
+  WorkspaceInput,
 } from "./actors/adapters/executor/executor.ts";
+export type { ProcessInfo, ProcessTable } from "./actors/adapters/executor/process_table.ts";
 
 export { createApp } from "./routes/app.ts";
 export type { AppConfig } from "./routes/config.ts";

@@ -9,6 +9,7 @@ import { defineEffect, type Effect, type KindDefinition } from "./runtime/kind.t
 import { taskState } from "./task_state.ts";
 import { taskIndex, taskView } from "./task_view.ts";
 
+/** What tasks are carried out with. */
 export type TaskKindOptions = {
   /** By the name that a task gives. */
   executors: { readonly [name: string]: Executor };

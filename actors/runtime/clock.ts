@@ -4,6 +4,7 @@
  */
 import { setImmediate } from "node:timers";
 
+/** The time, and wake-ups. */
 export interface Clock {
   /** The present time, ms since the epoch. */
   now(): number;

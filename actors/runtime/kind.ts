@@ -100,6 +100,10 @@ export type Hook = {
   run(context: HookContext): unknown;
 };
 
+/**
+ * A kind as its author writes it. It is checked when a system is made of it, which throws
+ * `NotDurableError` where the machine cannot be made durable.
+ */
 export type KindDefinition = {
   /** Lower-case name, the first part of every address. */
   name: string;

@@ -1,20 +1,21 @@
 /** Opens a store from what a user writes in the settings. */
 import { dirname } from "node:path";
-import { Connection, type Pragmas, type Target } from "./libsql_connection.ts";
+import { Connection, type Target } from "./libsql_connection.ts";
 import { LibsqlStore } from "./libsql.ts";
 import { takeLock } from "./lock.ts";
 import { migrate, MIGRATIONS, schemaVersion } from "./migrations.ts";
 import type { Store } from "./store.ts";
 
+/** How a store is opened. All of it has a default. */
 export type StoreOptions = {
-  /** Of a local file: its content is encrypted with it. */
+  /** Of a local file: its content is encrypted with it. By default it is not encrypted. */
   encryptionKey?: string;
   /** Of a server. */
   authToken?: string;
   /** `FULL` (default): a receipt survives power loss; `NORMAL`: it survives a crash. */
   syncMode?: "FULL" | "NORMAL";
   /** Further SQLite pragmas for a local database, held to like its own. */
-  pragmas?: Pragmas;
+  pragmas?: { readonly [name: string]: string | number };
   /** False: the schema stays as it is; `info.schemaVersion` says which it is. */
   migrate?: boolean;
 };

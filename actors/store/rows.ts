@@ -158,6 +158,8 @@ export type IndexWrite = {
   createdSeq: number;
   values: IndexValue[];
 };
+
+/** A name and one of its values; a name may have several. */
 export type IndexValue = { name: string; value: string };
 
 /** A snapshot from which the journal can be folded. */

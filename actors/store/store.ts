@@ -81,8 +81,13 @@ export type StoreInfo = {
   schemaVersion: number;
 };
 
+/**
+ * The right of one process to write, until `expiresAt` (ms since the epoch) unless it is renewed.
+ * `epoch` is higher for each holder than for the one before.
+ */
 export type Lease = { bootId: string; epoch: number; expiresAt: number };
 
+/** How many actors of a kind are in a state. */
 export type Tally = { kind: string; state: string; status: ActorStatus; count: number };
 
 /** What `prune` may remove. */
@@ -106,7 +111,12 @@ export type PruneReport = {
   idempotency: number;
 };
 
+/**
+ * Everything durable of one system. Any call may throw `StoreError`; what else a call throws is
+ * said there. Times are ms since the epoch.
+ */
 export interface Store {
+  /** Where it is, and how safe what is committed there is. */
   readonly info: StoreInfo;
 
   /**
@@ -132,16 +142,20 @@ export interface Store {
 
   /** Those of the addresses that exist, in no order. */
   loadActors(addresses: readonly Address[]): Promise<ActorRow[]>;
+  /** A page of actors, by `createdSeq`. */
   listActors(query: ActorQuery): Promise<ActorRow[]>;
   /** Active actors of a kind whose version is not `version`, by `createdSeq`. */
   listOutdated(kind: string, version: string, after: number, limit: number): Promise<ActorRow[]>;
   /** Versions stored for a kind's active actors, with counts. */
   versions(kind: string): Promise<{ version: string; count: number }[]>;
+  /** All actors, archived ones included, counted by kind, state and status. */
   tallies(): Promise<Tally[]>;
+  /** An actor's values to filter lists by, ordered by name and value. */
   indexOf(address: Address): Promise<IndexValue[]>;
 
   /** Journal rows by `(address, key)`, for those that exist. */
   findKeys(keys: readonly { address: Address; key: string }[]): Promise<JournalRow[]>;
+  /** A page of the journal, by `seq`. */
   journal(query: JournalQuery): Promise<JournalRow[]>;
   /** The newest base at or before a revision, or none when folding starts at creation. */
   baseOf(address: Address, revision: number): Promise<BaseRow | undefined>;
@@ -150,17 +164,24 @@ export interface Store {
   nextTimerAt(after?: number): Promise<number | undefined>;
   /** Timers due at or before `now`, by due time, then order of insertion. */
   timersDue(now: number, limit: number): Promise<TimerRow[]>;
+  /** An actor's timers, ordered as those that are due. */
   timersOf(address: Address): Promise<TimerRow[]>;
+  /** How many timers there are. */
   countTimers(): Promise<number>;
 
   /** All effects, by key, in pages. */
   listEffects(after: string, limit: number): Promise<EffectRow[]>;
+  /** An actor's effects, by key. */
   effectsOf(address: Address): Promise<EffectRow[]>;
+  /** All slots, held and asked for, by `seq`, in pages. */
   listSlots(after: number, limit: number): Promise<SlotRow[]>;
+  /** An actor's slots, by `seq`. */
   slotsOf(address: Address): Promise<SlotRow[]>;
   /** By key, in pages of `limit` keys; the rows of one key are never parted. */
   listWatches(afterKey: string, limit: number): Promise<WatchRow[]>;
+  /** What an actor watches, by key. */
   watchesOf(watcher: Address): Promise<WatchRow[]>;
+  /** Limits that were set, by the pool's name. */
   listPools(): Promise<PoolRow[]>;
 
   /**
@@ -168,14 +189,19 @@ export interface Store {
    * else rows of one `seq` would be parted.
    */
   listDeadLetters(after: number | undefined, limit: number): Promise<DeadLetterRow[]>;
+  /** The dead letter of that id, or none. */
   getDeadLetter(id: string): Promise<DeadLetterRow | undefined>;
+  /** How many dead letters there are. */
   countDeadLetters(): Promise<number>;
 
+  /** What was answered to an idempotency key, or none. */
   getIdempotency(key: string): Promise<IdempotencyRow | undefined>;
+  /** The data of that SHA-256 (hex), or none. */
   getBlob(sha: string): Promise<string | undefined>;
 
   /** Rows of a stream with a greater `seq`. */
   readStream(address: Address, channel: string, after: number, limit: number): Promise<StreamRow[]>;
+  /** The last `seq` of a stream; 0 before anything is written. */
   lastStreamSeq(address: Address, channel: string): Promise<number>;
 
   /**

@@ -31,6 +31,7 @@ import { type ProcessInfo, type ProcessTable, processTable } from "./process_tab
 import { unlessAborted } from "./waiting.ts";
 import { prepareWorkspace } from "./workspace.ts";
 
+/** What the executor works with. Only `home` and `instance` have no default. */
 export type CommandExecutorOptions = {
   /** The data directory: workspaces, mirrors and worktrees are made in it. */
   home: string;
@@ -44,11 +45,13 @@ export type CommandExecutorOptions = {
   allowRun?: readonly string[] | null;
   /** Values that must not appear in output. */
   secrets?: readonly string[];
-  /** Output that is stored, and of it what is kept for the end. */
+  /** Output of one attempt that is stored, and of it what is kept for the end. */
   maxStoredBytes?: number;
   tailBytes?: number;
   clock?: Clock;
+  /** Reads a variable of the server; by default from its environment. */
   readEnv?: (name: string) => string | undefined;
+  /** Lists processes; by default those of this machine. */
   table?: ProcessTable;
   /** Told of what went wrong without being the attempt's failure. */
   warn?: (message: string, fields: JsonObject) => void;

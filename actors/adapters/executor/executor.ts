@@ -21,6 +21,7 @@ export type WorkspaceInput = { path: string } | { repo: string; ref?: string } |
 /** A process for good: the pid is used again, the pair is not. */
 export type ProcessMark = { pid: number; startedTicks: number };
 
+/** What one attempt is to do. */
 export type ExecutorInput = {
   taskId: string;
   attempt: number;
@@ -34,6 +35,7 @@ export type ExecutorInput = {
   envFrom: string[];
   /** Keeps standard input open for `executor.input`; else the command reads end of file. */
   interactive: boolean;
+  /** Shortest time between two `executor.activity`. */
   activityEveryMs: number;
   /** Between SIGTERM and SIGKILL; at most `MAX_KILL_GRACE_MS`. */
   killGraceMs: number;
@@ -74,8 +76,14 @@ export class ExecutorError extends Error {
   }
 }
 
+/** Carries out attempts of tasks. One executor serves any number of them at once. */
 export interface Executor {
+  /** The name that tasks choose it by. */
   readonly name: string;
+  /**
+   * Does the work of one attempt, and resolves when all that it started has ended. Throws
+   * `ExecutorError` where the work could not be done, and the signal's reason once it aborts.
+   */
   run(input: ExecutorInput, context: EffectContext): Promise<ExecutorResult>;
   /**
    * After a restart: clears away whatever the earlier process left of this attempt, then throws

@@ -7,6 +7,7 @@
 import { INSTANCE_MARKER, KEY_MARKER } from "./environment.ts";
 import { PROCESS_TABLE_MS } from "./executor_limits.ts";
 
+/** One living process. */
 export type ProcessInfo = {
   pid: number;
   parent: number;
