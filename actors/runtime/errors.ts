@@ -7,17 +7,22 @@ import type { Json } from "./json.ts";
 
 /** No actor, dead letter or other thing of that name exists. */
 export class NotFoundError extends Error {
+  /** What logs and records call it. */
   override name = "NotFoundError";
 }
 
 /** An actor of that address exists already and was made by another call. */
 export class AlreadyExistsError extends Error {
+  /** What logs and records call it. */
   override name = "AlreadyExistsError";
 }
 
 /** The present state does not accept the event. */
 export class NotAcceptedError extends Error {
+  /** What logs and records call it. */
   override name = "NotAcceptedError";
+
+  /** `state` is the present one, `accepts` the types of the events that it would have taken. */
   constructor(
     readonly address: Address,
     readonly event: string,
@@ -31,7 +36,10 @@ export class NotAcceptedError extends Error {
 
 /** `expectRevision` is not the actor's revision. */
 export class RevisionConflictError extends Error {
+  /** What logs and records call it. */
   override name = "RevisionConflictError";
+
+  /** `expected` is what the sender asked for, `actual` the revision that the actor is at. */
   constructor(readonly address: Address, readonly expected: number, readonly actual: number) {
     super(`Cannot apply event to ${address}: revision is ${actual}, expected ${expected}`);
   }
@@ -39,12 +47,16 @@ export class RevisionConflictError extends Error {
 
 /** A key was used before for something else. */
 export class KeyReusedError extends Error {
+  /** What logs and records call it. */
   override name = "KeyReusedError";
 }
 
 /** The idempotency key has been answered; this is the answer. */
 export class AlreadyAnsweredError extends Error {
+  /** What logs and records call it. */
   override name = "AlreadyAnsweredError";
+
+  /** `fingerprint` is of the request that was answered: for another one the key was reused. */
   constructor(readonly key: string, readonly fingerprint: string, readonly answer: Json) {
     super(`Cannot apply event: idempotency key "${key}" has been answered`);
   }
@@ -52,22 +64,28 @@ export class AlreadyAnsweredError extends Error {
 
 /** A guard, assign or action factory of the machine threw; the event is in the dead letters. */
 export class EventFailedError extends Error {
+  /** What logs and records call it. */
   override name = "EventFailedError";
 }
 
 /** The actor was written by a definition that the present one cannot take over. */
 export class BlockedError extends Error {
+  /** What logs and records call it. */
   override name = "BlockedError";
 }
 
 /** A value is larger than its bound. */
 export class TooLargeError extends Error {
+  /** What logs and records call it. */
   override name = "TooLargeError";
 }
 
 /** Too many events wait; try again after `retryAfterMs`. */
 export class OverloadedError extends Error {
+  /** What logs and records call it. */
   override name = "OverloadedError";
+
+  /** `retryAfterMs` is a guess: the sender may be refused again. */
   constructor(message: string, readonly retryAfterMs: number) {
     super(message);
   }
@@ -75,12 +93,16 @@ export class OverloadedError extends Error {
 
 /** The system is stopping or stopped and takes no more events. */
 export class DrainingError extends Error {
+  /** What logs and records call it. */
   override name = "DrainingError";
 }
 
 /** The machine cannot be made durable; `problems` says where and what to write instead. */
 export class NotDurableError extends Error {
+  /** What logs and records call it. */
   override name = "NotDurableError";
+
+  /** `problems` are lines for people, each with the path of a state. */
   constructor(kind: string, readonly problems: readonly string[]) {
     super(`Cannot register kind "${kind}":\n${problems.map((line) => `  ${line}`).join("\n")}`);
   }
@@ -97,7 +119,10 @@ const FATAL: ReadonlySet<StoreFailure> = new Set(["busy", "fenced", "conflict", 
  * `corrupt` are the end of the process; after `full` it may go on when there is room again.
  */
 export class StoreError extends Error {
+  /** What logs and records call it. */
   override name = "StoreError";
+
+  /** `options.cause` is the database's own error, where there is one. */
   constructor(readonly failure: StoreFailure, message: string, options?: ErrorOptions) {
     super(message, options);
   }

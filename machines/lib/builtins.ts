@@ -3,11 +3,19 @@
  * invokes them like any other; outside the runtime they do nothing. The runtime knows them by
  * identity, so a machine may give them any name.
  */
-import { type AnyActorRef, type EventObject, fromCallback, fromPromise } from "xstate";
+import {
+  type AnyActorRef,
+  type CallbackActorLogic,
+  type EventObject,
+  fromCallback,
+  fromPromise,
+  type PromiseActorLogic,
+} from "xstate";
 
 /** A pool by name, with the limit that holds while nobody has set another. */
 export type PoolRequest = string | { name: string; limit?: number };
 
+/** What a state asks for when it invokes `slot`. */
 export type SlotInput = {
   /** All are granted together or none; at most 8. */
   pools: readonly PoolRequest[];
@@ -24,8 +32,9 @@ export type SlotGranted = { type: "slot.granted"; at: number };
  * A place in one or more pools. Asked for on entering the invoking state, granted with
  * `slot.granted`, given back on leaving it.
  */
-export const slot = fromCallback<EventObject, SlotInput>(() => {});
+export const slot: CallbackActorLogic<EventObject, SlotInput> = fromCallback(() => {});
 
+/** What a state asks for when it invokes `watch`. */
 export type WatchInput = {
   /** Addresses of actors. */
   addresses: readonly string[];
@@ -43,11 +52,11 @@ export type ActorEnded = {
 };
 
 /** Tells the invoking machine when other actors end, with `actor.ended`. */
-export const watch = fromCallback<EventObject, WatchInput>(() => {});
+export const watch: CallbackActorLogic<EventObject, WatchInput> = fromCallback(() => {});
 
 /** Stands for an effect that the kind provides under the same name. */
-export function external<Input, Output>() {
-  return fromPromise<Output, Input>(() =>
+export function external<Input, Output>(): PromiseActorLogic<Output, Input> {
+  return fromPromise(() =>
     Promise.reject(new Error("Cannot run outside the runtime: the kind provides this effect"))
   );
 }
