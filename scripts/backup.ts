@@ -1,6 +1,7 @@
 /** `deno task backup`: a consistent copy of the database in one file, read through once. */
 import { resolve } from "node:path";
 import { runScript } from "./lib/args.ts";
+import { callersDirectory } from "./lib/callers_directory.ts";
 import { copyDatabase } from "./lib/copy_database.ts";
 import { DATABASE, DATABASE_CODES, withDatabase } from "./lib/offline.ts";
 import { createOutput } from "./lib/output.ts";
@@ -17,7 +18,7 @@ const SPEC = {
 if (import.meta.main) {
   await runScript(SPEC, async ({ options, positionals: [given = ""] }) => {
     const output = createOutput(options);
-    const path = resolve(given);
+    const path = resolve(callersDirectory(), given);
     output.progress("Copying …");
     const copy = await withDatabase(
       options,

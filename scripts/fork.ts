@@ -4,6 +4,7 @@
  */
 import { join, resolve } from "node:path";
 import { runScript } from "./lib/args.ts";
+import { callersDirectory } from "./lib/callers_directory.ts";
 import { copyDatabase } from "./lib/copy_database.ts";
 import { makeDataDirectory } from "./lib/data_directory.ts";
 import { EXIT, ExitError } from "./lib/exit_codes.ts";
@@ -30,7 +31,7 @@ const SPEC = {
 if (import.meta.main) {
   await runScript(SPEC, async ({ options, positionals: [given = ""] }) => {
     const output = createOutput(options);
-    const home = resolve(given);
+    const home = resolve(callersDirectory(), given);
     await checkFree(home);
     output.progress("Copying …");
     const { place, ...copy } = await withDatabase(options, async (offline) => {

@@ -36,6 +36,7 @@ if (import.meta.main) {
       ].join("\n"));
     if (options["dry-run"]) return;
     output.note(`Try it: deno test --allow-read tests/machines/${name}_test.ts`);
+    output.note("Its statechart in the docs: deno task state-machines");
     output.note(`Then: deno task start, and POST /v1/${name}s {"title": "First"}`);
   });
 }

@@ -6,6 +6,7 @@
 import { runScript, UsageError } from "./lib/args.ts";
 import { Task } from "./lib/answers.ts";
 import { type Client, RefusedError } from "./lib/client.ts";
+import { callersDirectory } from "./lib/callers_directory.ts";
 import { connect, CONNECTION, CONNECTION_CODES } from "./lib/connect.ts";
 import { followTask } from "./lib/follow_task.ts";
 import { onInterrupts } from "./lib/interrupts.ts";
@@ -42,7 +43,7 @@ if (import.meta.main) {
     const dependsOn = await Promise.all(
       options["depends-on"].map((id) => resolveTaskId(client, id)),
     );
-    const body = newTask(positionals, options, { cwd: Deno.cwd(), dependsOn });
+    const body = newTask(positionals, options, { cwd: callersDirectory(), dependsOn });
     const task = await client.post("/v1/tasks", body, { schema: Task, key: crypto.randomUUID() });
     if (options.detach) return output.result(task, () => task.id);
     return await follow(client, task, { output, json: options.json });

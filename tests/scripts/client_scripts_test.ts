@@ -49,6 +49,14 @@ Deno.test("run prints the output of a task and passes on how it ended", async (t
     assertEquals([result.exitCode, result.output, stderr], [0, "hello\n", ""]);
   });
 
+  await t.step("paths as they are meant where the caller is", async () => {
+    const cwd = await Deno.makeTempDir();
+    const env = { HOLDFAST_LISTEN: new URL(server.url).host };
+    const run = await runTask("run", ["--workspace", ".", "--", "pwd", "-P"], { env, cwd });
+    assertEquals(run.stdout, `${await Deno.realPath(cwd)}\n`);
+    await Deno.remove(cwd);
+  });
+
   await t.step("what the server refuses is a mistake in the arguments", async () => {
     const { code, stderr } = await script("run", "--priority", "huge", "--", "true");
     assertEquals(code, EXIT.usage);

@@ -2,6 +2,7 @@
  * Runs our scripts as people do: by `deno task NAME`, with the permissions that deno.json gives
  * them, in an environment without any setting of Holdfast but those that a test gives.
  */
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Longest time that a script may take; one that hangs is killed, and its test fails. */
@@ -14,6 +15,8 @@ export type TaskOptions = {
   env?: { readonly [name: string]: string };
   /** The checkout, if not this one. */
   root?: string;
+  /** Where the caller is, if not in the checkout. */
+  cwd?: string;
 };
 
 export type TaskRun = { code: number; stdout: string; stderr: string };
@@ -33,13 +36,13 @@ export async function runTask(
 export function taskCommand(
   name: string,
   args: readonly string[],
-  { env = {}, root = ROOT }: TaskOptions = {},
+  { env = {}, root = ROOT, cwd = root }: TaskOptions = {},
 ): Deno.Command {
   const inherited = Object.entries(Deno.env.toObject())
     .filter(([variable]) => !variable.startsWith("HOLDFAST_"));
   return new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", name, ...args],
-    cwd: root,
+    args: ["task", "--quiet", "--config", join(root, "deno.json"), name, ...args],
+    cwd,
     clearEnv: true,
     env: { ...Object.fromEntries(inherited), ...env },
     signal: AbortSignal.timeout(MAX_TASK_MS),
