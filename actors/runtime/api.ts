@@ -29,6 +29,7 @@ export type Receipt = {
   duplicate: boolean;
 };
 
+/** What a sender may ask for beside its event. */
 export type SendOptions = {
   /** Idempotency key, unique for the address: a second send is answered with the first receipt. */
   key?: string;
@@ -37,6 +38,7 @@ export type SendOptions = {
   /** Stored in the same commit as the event; see `system.answerTo`. */
   idempotency?: {
     key: string;
+    /** Of the whole request: the same key with another one is refused. */
     fingerprint: string;
     answer: (record: ActorRecord, receipt: Receipt) => Json;
   };
@@ -62,35 +64,46 @@ export type FeedEntry = {
 /** What `feed` yields: an entry, or word that the cursor is older than what is kept. */
 export type FeedItem = { type: "entry"; entry: FeedEntry } | { type: "reset"; oldest: number };
 
+/** Which entries to read. What is left out does not filter. */
 export type FeedOptions = {
   /** Entries with a greater `seq`; default: from now on. */
   after?: number;
   kinds?: readonly string[];
   addresses?: readonly Address[];
+  /** Ends the feed when it aborts. */
   signal?: AbortSignal;
 };
 
+/** How to read one actor. */
 export type GetOptions = {
   /** With what is otherwise hidden: to make another actor of it, never to show it. */
   unredacted?: boolean;
 };
 
+/** Which actors to list: those that match all that is given. */
 export type ListQuery = {
   status?: ActorStatus;
+  /** A state, or one above it: `running` finds `running.working`. Several are joined by `|`. */
   state?: string;
   parent?: Address;
   index?: readonly IndexValue[];
   blocked?: boolean;
+  /** True: archived actors only. Otherwise they are left out. */
   archived?: boolean;
   cursor?: string;
+  /** Items of a page: 1 to 200, by default 20. */
   limit?: number;
+  /** By creation; by default the newest come first. */
   sort?: "newest" | "oldest";
 };
 
+/** A page of a list. The next query takes `nextCursor`; after the last page it is null. */
 export type Page<T> = { items: T[]; nextCursor: string | null };
 
+/** Which page of a history to read: 1 to 200 entries, by default the 20 oldest. */
 export type HistoryQuery = { cursor?: string; limit?: number; sort?: "newest" | "oldest" };
 
+/** A pool: its limit (null for none), and how many slots are held in it and wait for it. */
 export type PoolStatus = { name: string; limit: number | null; held: number; waiting: number };
 
 /** One actor in full, for debugging. */
@@ -134,6 +147,10 @@ export type Health = {
   reason: string | null;
 };
 
+/**
+ * Figures for metrics. Tallies, `lastSeq` and `deadLetters` are the database's; totals start at
+ * zero with the process.
+ */
 export type Stats = {
   tallies: Tally[];
   lastSeq: number;
@@ -150,16 +167,20 @@ export type Stats = {
   effectRetries: number;
   timersFired: number;
   feedReaders: number;
+  /** Ms since the epoch; null when no timer is set. */
   nextTimerAt: number | null;
+  /** Commits, and how long they took together. */
   commitSeconds: { count: number; sum: number };
 };
 
+/** Takes one line for the log, with the fields that belong to it. */
 export type Logger = (
   level: "debug" | "info" | "warn" | "error",
   message: string,
   fields?: { readonly [name: string]: unknown },
 ) => void;
 
+/** What a system is made of. Only `store` and `kinds` have no default. */
 export type SystemOptions = {
   store: Store;
   kinds: readonly KindDefinition[];
@@ -187,35 +208,66 @@ export type SystemOptions = {
   onFatal?: (error: Error) => void;
 };
 
+/**
+ * The one door to every actor: events go in, committed state comes out. What writes resolves when
+ * it is durable. It throws `DrainingError` unless the system is started and not stopping,
+ * `OverloadedError` when too much waits, and `StoreError` when the commit failed.
+ */
 export interface System {
+  /** The store, and the lease while it is held. */
   readonly info: { store: StoreInfo; lease: Lease | null };
+  /**
+   * Takes the lease, brings back what was in flight, then takes events. Throws
+   * `StoreError("fenced")` when another process holds the lease for longer than `leaseWaitMs`.
+   */
   start(): Promise<RecoveryReport>;
   /** Takes no more events, waits for running effects up to `drainMs`, closes. Idempotent. */
   stop(options?: { drainMs?: number }): Promise<void>;
+  /** Whether it can do its work now, and why not. */
   health(): Health;
+  /** What it counts, for metrics. */
   stats(): Promise<Stats>;
   /** Registered kinds, children's kinds included, by name. */
   kinds(): KindDefinition[];
 
+  /**
+   * Creates the actor `kind:id`. Its machine's input gets `at`, ms since the epoch. Throws
+   * `AlreadyExistsError`, `NotFoundError` where there is no such kind, `TypeError` where the two
+   * make no address, `TooLargeError`, and `EventFailedError` when the machine threw.
+   */
   spawn(kind: string, id: string, input: unknown, options?: SendOptions): Promise<Receipt>;
+  /**
+   * Sends an event to an actor. Throws `NotAcceptedError` when its state does not accept it,
+   * `RevisionConflictError` when it is not at `expectRevision`, `NotFoundError`, `BlockedError`,
+   * `TooLargeError`, `AlreadyAnsweredError` when `idempotency.key` has its answer, and
+   * `EventFailedError` when the machine threw. What is refused changes nothing.
+   */
   send(address: Address, event: EventInput, options?: SendOptions): Promise<Receipt>;
   /** A new unique id, for callers that name actors. */
   newId(prefix: string): string;
 
   /** Throws `NotFoundError`. Blob references in context and output are resolved. */
   get(address: Address, options?: GetOptions): Promise<ActorRecord>;
+  /** Actors of a kind, or of all. Throws `RangeError` on a bad cursor or limit. */
   list(kind: string | undefined, query?: ListQuery): Promise<Page<ActorRecord>>;
   /** What the kind's `view` makes of a record. */
   view(record: ActorRecord): JsonObject;
+  /** An actor with everything that belongs to it. Throws `NotFoundError`. */
   inspect(address: Address): Promise<Inspection>;
+  /** Types of the events that its state accepts now. Throws `NotFoundError`. */
   accepts(address: Address): Promise<string[]>;
+  /** The events of an actor. Throws `NotFoundError`, and `RangeError` as `list` does. */
   history(address: Address, query?: HistoryQuery): Promise<Page<FeedEntry>>;
-  /** The actor as it was at a revision, by folding its journal again. */
+  /**
+   * The actor as it was at a revision, by folding its journal again. Throws `NotFoundError` where
+   * the journal does not reach.
+   */
   at(address: Address, revision: number): Promise<ActorRecord>;
   /** Folds an actor's whole journal and compares with what is stored, byte for byte. */
   replay(
     address: Address,
   ): Promise<{ address: Address; revision: number; same: boolean; detail: string | null }>;
+  /** All commits in order, until its signal aborts or the system stops. */
   feed(options?: FeedOptions): AsyncIterable<FeedItem>;
   /** The actor's stream from `after` on; with `follow`, until the actor ends. */
   stream(
@@ -223,23 +275,35 @@ export interface System {
     channel: string,
     options?: { after?: number; follow?: boolean; signal?: AbortSignal },
   ): AsyncIterable<StreamRow>;
-  /** Throws `TimeoutError` (DOMException) after `timeoutMs`. */
+  /**
+   * Waits until `done` says so of the committed record. Throws `TimeoutError` (DOMException) after
+   * `timeoutMs`, the signal's reason when it aborts, and `NotFoundError`.
+   */
   waitFor(
     address: Address,
     done: (record: ActorRecord) => boolean,
     options?: { timeoutMs?: number; signal?: AbortSignal },
   ): Promise<ActorRecord>;
 
+  /** All pools that are known, by name. */
   pools(): PoolStatus[];
   /** Sets a pool's limit, durably; `null` takes the limit away. */
   setPool(name: string, limit: number | null): Promise<PoolStatus>;
 
+  /** Events that could not be applied, newest first. */
   deadLetters(query?: { cursor?: string; limit?: number }): Promise<Page<DeadLetterRow>>;
-  /** Sends a dead letter again; it is removed when the event applies. */
+  /**
+   * Sends a dead letter again; it is removed when the event applies. Throws `NotFoundError` where
+   * there is none of that id, and what `send` throws.
+   */
   retryDeadLetter(id: string): Promise<Receipt>;
+  /** Removes a dead letter. Throws `NotFoundError`. */
   dropDeadLetter(id: string): Promise<void>;
 
-  /** The answer stored for an idempotency key, or none. Throws `KeyReusedError` on another fingerprint. */
+  /**
+   * The answer stored for an idempotency key, or none. Throws `KeyReusedError` on another
+   * fingerprint.
+   */
   answerTo(key: string, fingerprint: string): Promise<Json | undefined>;
   /** Stores an answer that no event made. */
   keepAnswer(key: string, fingerprint: string, answer: Json): Promise<void>;
