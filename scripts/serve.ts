@@ -19,6 +19,7 @@ import { makeDataDirectory } from "./lib/data_directory.ts";
 import { EXIT, ExitError } from "./lib/exit_codes.ts";
 import { takeLifeline } from "./lib/lifeline.ts";
 import { listen, type Listener } from "./lib/listen.ts";
+import { logFeed } from "./lib/log_feed.ts";
 import { createLogger } from "./lib/logger.ts";
 import { print } from "./lib/output.ts";
 import type { Config } from "./lib/settings.ts";
@@ -80,6 +81,7 @@ async function main(): Promise<void> {
   if (recovered !== undefined) {
     listener.open();
     announce(config, { listener, system, recovered });
+    void logFeed(system, log);
     if (config.paused) log("warn", "Opened to look only: nothing runs, no event is taken");
     log("info", "Stopping", { signal: await stop, drainMs: config.drainMs });
   }
