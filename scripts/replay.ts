@@ -15,14 +15,19 @@ const SPEC = {
   name: "replay",
   summary: "Folds the histories of actors again and compares with what is stored, byte by byte.",
   positionals: [
-    { name: "address", help: "Only these, as kind:id; else all", rest: true, optional: true },
+    {
+      name: "address",
+      help: "Only these, as kind:id or a task's id; else all",
+      rest: true,
+      optional: true,
+    },
   ],
   options: {
     kind: { type: "string", value: "KIND", help: "Only this kind" },
     ...DATABASE,
   },
   exitCodes: { ...DATABASE_CODES, [EXIT.failed]: "Some differ, or it could not be done" },
-  examples: ["deno task replay", "deno task replay task:task_V1StGXR8"],
+  examples: ["deno task replay", "deno task replay task_V1StGXR8"],
 } as const;
 
 if (import.meta.main) {
@@ -35,7 +40,9 @@ if (import.meta.main) {
       const { kinds } = createKinds({ home: config.home });
       const system = createSystem({ store, kinds, paused: true });
       await system.start();
-      const addresses = positionals.length > 0 ? positionals : addressesOf(system, options.kind);
+      const addresses = positionals.length > 0
+        ? positionals.map(addressOf)
+        : addressesOf(system, options.kind);
       return await replayAll(system, addresses, (done) => output.progress(`${done} actors`));
     });
     output.progress("");
@@ -64,6 +71,11 @@ async function replayAll(
     onProgress(++report.actors);
   }
   return report;
+}
+
+/** An id alone is a task's. */
+function addressOf(text: string): string {
+  return text.includes(":") ? text : `task:${text}`;
 }
 
 /** All actors, those that are archived included. */

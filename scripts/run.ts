@@ -11,7 +11,7 @@ import { connect, CONNECTION, CONNECTION_CODES } from "./lib/connect.ts";
 import { followTask } from "./lib/follow_task.ts";
 import { onInterrupts } from "./lib/interrupts.ts";
 import { NEW_TASK_OPTIONS, newTask } from "./lib/new_task.ts";
-import { createOutput, type Output, write } from "./lib/output.ts";
+import { createOutput, type Output, visibleLines, write } from "./lib/output.ts";
 import { resolveTaskId } from "./lib/resolve_id.ts";
 import { INTERRUPTED, TASK_CODES, taskExitCode } from "./lib/task_exit_code.ts";
 
@@ -91,7 +91,9 @@ function report(task: Task, { output, json }: { output: Output; json: boolean })
   const { id, state, error, result } = task;
   if (json) output.result(task, () => "");
   if (result?.truncated) output.note(`The output was cut: only its beginning and end are kept`);
-  if (state !== "succeeded") output.note(`Task ${id} ${state}: ${error?.message ?? "no reason"}`);
+  if (state !== "succeeded") {
+    output.note(visibleLines(`Task ${id} ${state}: ${error?.message ?? "no reason"}`));
+  }
   return taskExitCode(task);
 }
 

@@ -6,6 +6,7 @@
 import type { z } from "zod";
 import { Problem } from "./answers.ts";
 import { EXIT, ExitError } from "./exit_codes.ts";
+import { visibleLines } from "./output.ts";
 import { readEvents, readLines, type ServerEvent } from "./sse.ts";
 
 /** Longest wait for an answer that is not a stream. */
@@ -175,10 +176,11 @@ function messageOf({ status, detail, errors = [] }: Problem): string {
   const hint = status === 401 ? "; HOLDFAST_TOKEN is the place for it" : "";
   // One fault is in the detail already.
   const faults = errors.length < 2 ? [] : errors.slice(0, MAX_SHOWN_FAULTS);
-  return [
+  const lines = [
     `${detail}${hint}`,
     ...faults.map((fault) => `  ${fault.pointer ?? fault.name ?? ""}: ${fault.detail}`),
-  ].join("\n");
+  ];
+  return visibleLines(lines.join("\n"));
 }
 
 async function reaching<T>(url: string, call: () => Promise<T>): Promise<T> {

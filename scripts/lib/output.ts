@@ -71,6 +71,11 @@ export function visible(text: string): string {
   return text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, " ");
 }
 
+/** A text of several lines, each without its control characters. */
+export function visibleLines(text: string): string {
+  return text.split("\n").map(visible).join("\n");
+}
+
 /** Rows as the lines of a table, titles first. */
 export function layOut<T>(rows: readonly T[], columns: readonly Column<T>[]): string[] {
   const table = [columns.map((column) => column.title), ...rows.map((row) => cells(row, columns))];

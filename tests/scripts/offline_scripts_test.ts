@@ -76,7 +76,7 @@ Deno.test("replay folds every actor again, and finds the byte that differs", asy
   assertEquals(await home.json("replay"), { code: 0, actors: 1, differing: [] });
   assertEquals((await home.script("replay", "task:nope")).code, EXIT.notFound);
   await home.tamper(`update actors set snapshot = replace(snapshot, 'hello', 'hullo')`);
-  const { code, differing: [only] } = await home.json("replay", "task:task_one");
+  const { code, differing: [only] } = await home.json("replay", "task_one");
   assertEquals([code, only.address, only.same], [1, "task:task_one", false]);
   assertMatch(only.detail, /hullo.*hello/s);
 });
