@@ -5,7 +5,6 @@
  */
 import { nanoid } from "nanoid";
 import type { StreamRow } from "../store/store.ts";
-import type { Found } from "./actor.ts";
 import type { Address } from "./address.ts";
 import type {
   FeedOptions,
@@ -20,7 +19,6 @@ import { ActorCache } from "./cache.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Committer } from "./committer.ts";
 import { createCounters } from "./counters.ts";
-import type { Draft } from "./draft.ts";
 import { createEffectPorts } from "./effect_ports.ts";
 import { EffectRunner } from "./effects.ts";
 import { DrainingError, type StoreError } from "./errors.ts";
@@ -80,25 +78,13 @@ class RootSystem implements System {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#ids = options.ids ?? (() => nanoid(RANDOM_ID_CHARS));
-    this.#registry = createRegistry(options.kinds);
-    const log = options.log ?? (() => {});
+    this.#world = createWorld(options, this.#ids);
+    const { registry, log } = this.#world;
+    this.#registry = registry;
     const wake = () => this.#committer.wake();
     this.#streams = new Streams(store, this.#clock, wake);
     this.#timers = new Timers(store, this.#clock, wake);
     this.#feed = new Feed(store, (entry) => this.#redact(entry.kind, entry));
-    this.#world = {
-      store,
-      registry: this.#registry,
-      cache: new ActorCache(options.maxCachedActors ?? MAX_CACHED_ACTORS),
-      pools: new Pools(options.pools ?? {}),
-      watches: new Watches(),
-      counters: createCounters(),
-      log,
-      bootId: `boot_${this.#ids()}`,
-      ids: this.#ids,
-      find: (draft: Draft, address: Address): Promise<Found> => find(this.#world, draft, address),
-      effects: undefined,
-    };
     this.#committer = new Committer(this.#world, {
       store,
       clock: this.#clock,
@@ -112,7 +98,7 @@ class RootSystem implements System {
       clock: this.#clock,
       random: options.random ?? Math.random,
       log,
-      registry: this.#registry,
+      registry,
       bootId: this.#world.bootId,
       streams: this.#streams,
       committer: () => this.#committer,
@@ -353,4 +339,22 @@ class RootSystem implements System {
     if (redact === undefined && conceal === undefined) return value;
     return shownValue(value, { rewrite: redact ?? ((text) => text), conceal: conceal ?? [] });
   }
+}
+
+/** What delivering an event needs, with nothing in memory yet. */
+function createWorld(options: SystemOptions, ids: () => string): World {
+  const world: World = {
+    store: options.store,
+    registry: createRegistry(options.kinds),
+    cache: new ActorCache(options.maxCachedActors ?? MAX_CACHED_ACTORS),
+    pools: new Pools(options.pools ?? {}),
+    watches: new Watches(),
+    counters: createCounters(),
+    log: options.log ?? (() => {}),
+    bootId: `boot_${ids()}`,
+    ids,
+    find: (draft, address) => find(world, draft, address),
+    effects: undefined,
+  };
+  return world;
 }
