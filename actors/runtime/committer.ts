@@ -8,13 +8,23 @@ import type { Address } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import { deliver, keyOf, receiptOf } from "./deliver.ts";
 import { Draft } from "./draft.ts";
-import { causeOf, type Envelope, type EventEnvelope, type JsonEvent } from "./envelope.ts";
+import { causeOf, type EventEnvelope, type JsonEvent, type SpawnEnvelope } from "./envelope.ts";
 import { DrainingError, OverloadedError, StoreError } from "./errors.ts";
 import { MAX_EVENTS_PER_COMMIT, MAX_FOLLOW_UPS_PER_COMMIT, MAX_QUEUED_EVENTS } from "./limits.ts";
 import { prefetch } from "./loader.ts";
 import type { Streams } from "./streams.ts";
 import type { Timers } from "./timers.ts";
 import type { World } from "./world.ts";
+
+/** A write beside any step: a pool's limit, an answer, an attempt, output. */
+type WriteEnvelope = {
+  type: "write";
+  write(draft: Draft): void | Promise<void>;
+  settle: { resolve(): void; reject(error: unknown): void };
+};
+
+/** What waits in the mailbox. */
+export type Envelope = EventEnvelope | SpawnEnvelope | WriteEnvelope;
 
 export type CommitterPorts = {
   store: Store;

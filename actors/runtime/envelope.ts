@@ -1,10 +1,9 @@
 /**
- * What waits in the mailbox: an event on its way to an actor, or a write that needs no step. Each
- * carries how to answer whoever sent it.
+ * What is on its way to an actor: an event, or its creation. Each carries where it comes from and
+ * how to answer whoever sent it.
  */
 import type { TimerRow } from "../store/store.ts";
 import type { Address } from "./address.ts";
-import type { Draft } from "./draft.ts";
 import type { JsonObject } from "./json.ts";
 import type { Blobs } from "./payload.ts";
 import type { Receipt, SendOptions } from "./api.ts";
@@ -55,15 +54,6 @@ export type SpawnEnvelope = {
   blobs?: Blobs | undefined;
   settle: Settle | undefined;
 };
-
-/** A write beside any step: a pool's limit, an answer, an attempt, output. */
-export type WriteEnvelope = {
-  type: "write";
-  write(draft: Draft): void | Promise<void>;
-  settle: { resolve(): void; reject(error: unknown): void };
-};
-
-export type Envelope = EventEnvelope | SpawnEnvelope | WriteEnvelope;
 
 /** How the journal names an event's origin. */
 export function causeOf(origin: Origin): string {
