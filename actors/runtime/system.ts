@@ -44,6 +44,10 @@ export type * from "./api.ts";
 
 /** Random characters of an id, 6 bits each, beside the time of its making. */
 const RANDOM_ID_CHARS = 13;
+/** How long after a failed commit the store is tried again. */
+const PROBE_MS = 1_000;
+/** An address that no actor has: clearing its timers is a write that changes nothing. */
+const PROBE = "holdfast:probe";
 /** How long aborted effects have to let go when the system stops. */
 const ABORT_GRACE_MS = 8_000;
 
@@ -71,6 +75,7 @@ class RootSystem implements System {
   /** Whether everything that was in flight has been read: only then may anything new come. */
   #isOpen = false;
   #poolsSeen: PoolStatus[] = [];
+  #cancelProbe = () => {};
   #stopping: Promise<void> | undefined;
 
   constructor(options: SystemOptions) {
@@ -293,8 +298,23 @@ class RootSystem implements System {
   }
 
   #onStoreFailure(error: StoreError, fatal: boolean): void {
-    if (fatal) this.#fail(error);
-    else this.#health = { status: "degraded", reason: error.message };
+    if (fatal) return this.#fail(error);
+    this.#health = { status: "degraded", reason: error.message };
+    // Whoever routes by health sends nothing more, so the way back must be found from inside.
+    this.#cancelProbe();
+    const at = this.#clock.now() + PROBE_MS;
+    this.#cancelProbe = this.#clock.wake(at, () => void this.#probe());
+  }
+
+  /** Writes next to nothing, to see whether the store takes it again. */
+  async #probe(): Promise<void> {
+    if (this.#health.status !== "degraded") return;
+    try {
+      await this.#committer.write((draft) => void draft.rows.timersCleared.push(PROBE));
+    } catch (error) {
+      // The failed commit has been logged and has planned the next look.
+      this.#world.log("debug", "The store still fails", { error: errorOf(error) });
+    }
   }
 
   #onStoreRecovered(): void {
@@ -316,6 +336,7 @@ class RootSystem implements System {
     if (!hasFailed) this.#health = { status: "draining", reason: "the system is stopping" };
     this.#committer.holdGrants = true;
     this.#retention.stop();
+    this.#cancelProbe();
     await this.#effects.idle(drainMs);
     this.#timers.stop();
     await this.#effects.stop(ABORT_GRACE_MS);

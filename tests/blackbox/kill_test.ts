@@ -19,7 +19,7 @@ const QUIET_MS = 60_000 + 1_000 * ROUNDS;
 
 Deno.test(`a server that is killed ${ROUNDS} times loses nothing and doubles nothing`, async () => {
   const seed = Number(Deno.env.get("HOLDFAST_KILL_SEED") ?? Date.now() % 1_000_000);
-  console.log(`    seed ${seed}, ${ROUNDS} rounds`);
+  say(`seed ${seed}, ${ROUNDS} rounds`);
   const random = generator(seed);
   await using server = await startServer({
     env: { HOLDFAST_MAX_CONCURRENT_TASKS: String(LIMIT), HOLDFAST_LOG_LEVEL: "warn" },
@@ -41,11 +41,16 @@ Deno.test(`a server that is killed ${ROUNDS} times loses nothing and doubles not
     await checkTasks(server, fleet);
     await checkFeed(feed.seqs, fleet, server);
     await checkReplays(server, fleet);
-    console.log(`    ${fleet.acknowledged.size} tasks, ${feed.seqs.length} commits in the feed`);
+    say(`${fleet.acknowledged.size} tasks, ${feed.seqs.length} commits in the feed`);
   } finally {
     await fleet.remove();
   }
 });
+
+/** What one has to know to repeat a run. */
+function say(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`    ${line}\n`));
+}
 
 async function killAfter(server: TestServer, ms: number): Promise<void> {
   await new Promise((resolve) => AbortSignal.timeout(ms).addEventListener("abort", resolve));

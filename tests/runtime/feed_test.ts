@@ -184,14 +184,17 @@ Deno.test("hooks follow a transition: sync ones in order and again until they su
 });
 
 Deno.test("a full disk refuses events, says so, and is over when there is room again", async () => {
-  const { system, store } = await filled(1);
+  const { system, store, clock } = await filled(1);
   const commit = store.commit.bind(store);
   store.commit = () => Promise.reject(new StoreError("full", "Cannot commit: the disk is full"));
   await assertRejects(() => system.send("counter:a", { type: "count" }), StoreError, "full");
   assertEquals(system.health(), { status: "degraded", reason: "Cannot commit: the disk is full" });
+  await clock.advance(5_000);
+  assertEquals(system.health().status, "degraded");
   store.commit = commit;
-  await system.send("counter:a", { type: "count" });
+  await clock.advance(1_000);
   assertEquals(system.health().status, "ready");
+  await system.send("counter:a", { type: "count" });
   assertEquals((await system.get("counter:a")).context, { n: 2 });
 });
 
