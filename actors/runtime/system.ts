@@ -5,6 +5,7 @@
  */
 import { nanoid } from "nanoid";
 import type { StreamRow } from "../store/store.ts";
+import { errorOf } from "./actor.ts";
 import type { Address } from "./address.ts";
 import type {
   FeedOptions,
