@@ -71,11 +71,7 @@ export async function fold(
 }
 
 /** Compares a fold with what is stored. `null` when they are the same, byte for byte. */
-export function difference(
-  kind: RegisteredKind,
-  folded: Folded,
-  stored: string,
-): string | null {
+export function difference(folded: Folded, stored: string): string | null {
   const again = canonical(JSON.parse(JSON.stringify(persist(folded.snapshot))));
   const before = canonical(JSON.parse(stored));
   if (again === before) return null;

@@ -234,7 +234,7 @@ async function replay(parts: ReaderParts, address: Address) {
   const { revision, parent, snapshot } = row;
   try {
     const folded = await fold(parts.world.store, kind, { address, parent, revision });
-    const detail = difference(kind, folded, snapshot);
+    const detail = difference(folded, snapshot);
     return { address, revision, same: detail === null, detail };
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);

@@ -129,15 +129,16 @@ export async function openShop(url: string, outside: Outside): Promise<System> {
 }
 
 if (import.meta.main) {
+  const { log } = globalThis.console;
   const system = await openShop(":memory:", {
     ship: (item) => Promise.resolve(`parcel of ${item}`),
-    mail: (text) => Promise.resolve(console.log(`mail: ${text}`)),
+    mail: (text) => Promise.resolve(log(`mail: ${text}`)),
   });
   await system.spawn("order", "o1", { item: "tea", cents: 450 });
   await system.send("order:o1", { type: "order.pay" }, { key: "payment-77" });
   await system.waitFor("order:o1", (order) => order.state === "shipped", { timeoutMs: 5_000 });
   await system.send("order:o1", { type: "order.deliver" });
   const { items } = await system.history("order:o1");
-  for (const entry of items) console.log(`${entry.revision} ${entry.event.type} -> ${entry.state}`);
+  for (const entry of items) log(`${entry.revision} ${entry.event.type} -> ${entry.state}`);
   await system.stop({ drainMs: 1_000 });
 }
