@@ -103,12 +103,14 @@ export {
   type CommandExecutorOptions,
   createCommandExecutor,
 } from "./actors/adapters/executor/command.ts";
-export type {
-  Executor,
-  ExecutorInput,
-  ExecutorResult,
-  ProcessMark,
-  WorkspaceInput,
+export {
+  type Executor,
+  ExecutorError,
+  type ExecutorErrorCode,
+  type ExecutorInput,
+  type ExecutorResult,
+  type ProcessMark,
+  type WorkspaceInput,
 } from "./actors/adapters/executor/executor.ts";
 export type { ProcessInfo, ProcessTable } from "./actors/adapters/executor/process_table.ts";
 

@@ -7,6 +7,7 @@ import { describeMachine } from "../actors/runtime/definition.ts";
 import { createRegistry } from "../actors/runtime/registry.ts";
 import { runScript } from "./lib/args.ts";
 import { diagramOf, tableOf } from "./lib/mermaid.ts";
+import { print } from "./lib/output.ts";
 
 const SPEC = {
   name: "state-machines",
@@ -24,7 +25,12 @@ if (import.meta.main) {
       await Deno.writeTextFile(DOCUMENT, text);
       return 0;
     }
-    return await Deno.readTextFile(DOCUMENT) === text ? 0 : 1;
+    if (await Deno.readTextFile(DOCUMENT) === text) return 0;
+    print(
+      Deno.stderr,
+      "docs/state_machines.md is not what the code says: deno task state-machines",
+    );
+    return 1;
   });
 }
 
