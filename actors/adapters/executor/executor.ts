@@ -70,7 +70,9 @@ export type ExecutorErrorCode =
 
 /** The work could not be done, for a reason that is not the command's own. */
 export class ExecutorError extends Error {
+  /** Always `ExecutorError`. */
   override name = "ExecutorError";
+  /** `message` is for people; `code` decides whether the task is tried again. */
   constructor(readonly code: ExecutorErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
   }
