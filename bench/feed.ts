@@ -72,7 +72,7 @@ async function burst(
   server: Server,
   expect: Expect,
 ): Promise<{ perSecond: number; floor: number }> {
-  await server.forget();
+  await server.mark();
   const delivered = expect(BURST_EVENTS);
   const startedAt = Date.now();
   const lines = Array.from({ length: BURST_EVENTS }, (_, number) => {
@@ -88,7 +88,7 @@ async function burst(
 }
 
 async function paced(server: Server, expect: Expect, seconds: number): Promise<Delivery> {
-  await server.forget();
+  await server.mark();
   const count = PACED_EVENTS_PER_SECOND * seconds;
   const delivered = expect(count);
   const startedAt = performance.now();

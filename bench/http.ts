@@ -40,7 +40,7 @@ export async function http(context: BenchContext): Promise<Figure[]> {
 }
 
 async function measure(server: Server, work: () => Promise<void>) {
-  await server.forget();
+  await server.mark();
   const ms = await timed(work);
   return { ms, floorMs: sum(await server.floor()) };
 }

@@ -1,14 +1,16 @@
 /**
  * How long a sender waits for the receipt of one lone event: in process, and over HTTP from
- * another process on a connection that stays open. One event is under way at a time.
+ * another process on a connection that stays open. One event is under way at a time; after each,
+ * the same rows are written raw, so that both see the same moments of the disk.
  */
+import type { Client } from "@libsql/client";
 import { Connection } from "./lib/connection.ts";
 import type { BenchContext } from "./lib/context.ts";
 import type { Figure } from "./lib/figures.ts";
-import { replay } from "./lib/raw.ts";
+import { load, openRaw, statementsOf } from "./lib/raw.ts";
 import { withServer } from "./lib/server.ts";
 import { pause, percentile, timed } from "./lib/statistics.ts";
-import { withWorld } from "./lib/worlds.ts";
+import { type Recorded, withWorld } from "./lib/worlds.ts";
 
 const WARM_UP_EVENTS = 500;
 /** Between two events, so that each finds the system at rest. */
@@ -16,51 +18,59 @@ const REST_MS = 2;
 const EVENT = { type: "counter.add", amount: 1 };
 
 export async function latency(context: BenchContext): Promise<Figure[]> {
-  const count = context.quick ? 200 : 2_000;
-  context.progress("lone events in process");
-  const inside = await inProcess(context, count);
-  context.progress("lone events over HTTP");
-  const outside = await overHttp(context, count);
-  return [
-    ...figures(context, { what: "lone event in process", ...inside, targetMs: 0.5 }),
-    ...figures(context, { what: "lone event over HTTP", ...outside, targetMs: 1.5 }),
-  ];
+  const count = WARM_UP_EVENTS + (context.quick ? 200 : 2_000);
+  return await withWorld(context, async ({ system, recorded }) => {
+    const { address } = await system.spawn("counter", "lone", { title: "Events alone" });
+    context.progress("lone events in process");
+    const inside = await lonely(context, count, {
+      recorded,
+      send: () => system.send(address, EVENT),
+    });
+    context.progress("lone events over HTTP");
+    const outside = await withServer(context, async ({ url }) => {
+      const connection = await Connection.open(url);
+      const body = JSON.stringify(EVENT);
+      const send = () => connection.post("/v1/actors/counter:0/events", body);
+      const durations = await lonely(context, count, { recorded, send });
+      connection.close();
+      return durations;
+    });
+    return [
+      ...figures(context, { what: "lone event in process", ...inside, targetMs: 0.5 }),
+      ...figures(context, { what: "lone event over HTTP", ...outside, targetMs: 1.5 }),
+    ];
+  });
 }
 
 type Durations = { durations: number[]; floors: number[] };
 
-function inProcess(context: BenchContext, count: number): Promise<Durations> {
-  return withWorld(context, async ({ system, takeCommits }) => {
-    const { address } = await system.spawn("counter", "lone", { title: "Events alone" });
-    const send = () => system.send(address, EVENT);
-    await lonely(WARM_UP_EVENTS, send);
-    takeCommits();
-    const durations = await lonely(count, send);
-    const floors = await replay(context, takeCommits().map(({ commit }) => commit));
-    return { durations, floors };
-  });
-}
-
-function overHttp(context: BenchContext, count: number): Promise<Durations> {
-  return withServer(context, async ({ url, forget, floor }) => {
-    const connection = await Connection.open(url);
-    const send = () => connection.post("/v1/actors/counter:0/events", JSON.stringify(EVENT));
-    await lonely(WARM_UP_EVENTS, send);
-    await forget();
-    const durations = await lonely(count, send);
-    connection.close();
-    return { durations, floors: await floor() };
-  });
-}
-
-/** How long each call takes, with a rest before each, ms. */
-async function lonely(count: number, send: () => Promise<unknown>): Promise<number[]> {
-  const durations: number[] = [];
-  for (let number = 0; number < count; number++) {
+/** How long each call takes, and each commit recorded in process, ms. */
+async function lonely(
+  context: BenchContext,
+  count: number,
+  { recorded, send }: { recorded: readonly Recorded[]; send: () => Promise<unknown> },
+): Promise<Durations> {
+  const raw = await openRaw(context);
+  // The commit of the actor's creation comes first, then one for each event.
+  await load(raw, recorded.slice(0, 1));
+  const all: Durations = { durations: [], floors: [] };
+  for (let number = 1; number <= count; number++) {
     await pause(REST_MS);
-    durations.push(await timed(send));
+    all.durations.push(await timed(send));
+    await pause(REST_MS);
+    all.floors.push(await commitRaw(raw, recorded[number]));
   }
-  return durations;
+  raw.close();
+  return {
+    durations: all.durations.slice(WARM_UP_EVENTS),
+    floors: all.floors.slice(WARM_UP_EVENTS),
+  };
+}
+
+function commitRaw(raw: Client, one: Recorded | undefined): Promise<number> {
+  if (one === undefined) throw new Error("Cannot measure: an event had no commit of its own");
+  const statements = statementsOf(one.commit);
+  return timed(() => raw.batch(statements, "write"));
 }
 
 function figures(

@@ -12,6 +12,7 @@ import { restart } from "../bench/restart.ts";
 import { timers } from "../bench/timers.ts";
 import { transitions } from "../bench/transitions.ts";
 import { runScript, UsageError } from "./lib/args.ts";
+import { EXIT } from "./lib/exit_codes.ts";
 import { createOutput, type Output } from "./lib/output.ts";
 
 const BENCHES: { readonly [name: string]: (context: BenchContext) => Promise<Figure[]> } = {
@@ -55,6 +56,11 @@ if (import.meta.main) {
       ...(options.dir === undefined ? {} : { dir: options.dir }),
       prefix: "holdfast-bench-",
     });
+    const remove = () => Deno.removeSync(dir, { recursive: true });
+    Deno.addSignalListener("SIGINT", () => {
+      remove();
+      Deno.exit(EXIT.failed);
+    });
     const context: BenchContext = {
       dir,
       syncMode,
@@ -68,7 +74,7 @@ if (import.meta.main) {
       print(output, await runAll(names, context));
     } finally {
       output.progress("");
-      await Deno.remove(dir, { recursive: true });
+      remove();
     }
   });
 }

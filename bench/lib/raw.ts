@@ -9,6 +9,7 @@ import { type Cell, pack } from "../../actors/store/libsql_pack.ts";
 import type { Commit } from "../../actors/store/store.ts";
 import { type BenchContext, newDatabase } from "./context.ts";
 import { timedEach } from "./statistics.ts";
+import type { Recorded } from "./worlds.ts";
 
 type Place = Pick<BenchContext, "dir" | "syncMode">;
 
@@ -58,11 +59,24 @@ export async function openRaw(place: Place): Promise<Client> {
   return client;
 }
 
-/** How long each of the commits takes, one after the other, ms. */
-export async function replay(place: Place, commits: readonly Commit[]): Promise<number[]> {
+/** Writes commits, as they were. */
+export async function load(client: Client, recorded: readonly Recorded[]): Promise<void> {
+  for (const { commit } of recorded) await client.batch(statementsOf(commit), "write");
+}
+
+/**
+ * How long each of the commits takes from number `from` on, one after the other, ms. Those before
+ * it are written too, so that what is changed is there.
+ */
+export async function replay(
+  place: Place,
+  recorded: readonly Recorded[],
+  from: number,
+): Promise<number[]> {
   const client = await openRaw(place);
-  const batches = commits.map(statementsOf);
   try {
+    await load(client, recorded.slice(0, from));
+    const batches = recorded.slice(from).map(({ commit }) => statementsOf(commit));
     return await timedEach(
       batches.length,
       (number) => client.batch(batches[number] ?? [], "write"),

@@ -7,9 +7,9 @@ export const COUNTERS = 1_000;
 
 export type Server = {
   url: string;
-  /** Leaves what has been committed so far out of the floor. */
-  forget(): Promise<void>;
-  /** How long each commit since `forget` takes raw, ms. */
+  /** What is measured begins here. */
+  mark(): Promise<void>;
+  /** How long each commit since `mark` takes raw, ms. */
   floor(): Promise<number[]>;
 };
 
@@ -23,7 +23,7 @@ export async function withServer<T>(
     const { url } = await child.ask<{ url: string }>("ready");
     return await use({
       url,
-      forget: async () => void await child.ask("forget"),
+      mark: async () => void await child.ask("mark"),
       floor: async () => (await child.ask<{ durations: number[] }>("floor")).durations,
     });
   } finally {

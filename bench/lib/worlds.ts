@@ -10,9 +10,12 @@ export type World = {
   system: System;
   store: Store;
   url: string;
-  /** All commits since the last `take`, each with the time at which it stood. */
-  takeCommits(): { commit: Commit; stoodAt: number }[];
+  /** All commits so far. */
+  recorded: readonly Recorded[];
 };
+
+/** A commit, and when it stood, ms since the epoch. */
+export type Recorded = { commit: Commit; stoodAt: number };
 
 /** Runs `use` on a started system in a new database, and stops the system. */
 export async function withWorld<T>(
@@ -21,23 +24,23 @@ export async function withWorld<T>(
 ): Promise<T> {
   const url = await newDatabase(context);
   const store = await openStore(url, { syncMode: context.syncMode });
-  const takeCommits = recordCommits(store);
+  const recorded = recordCommits(store);
   const system = createSystem({ store, kinds: benchKinds });
   await system.start();
   try {
-    return await use({ system, store, url, takeCommits });
+    return await use({ system, store, url, recorded });
   } finally {
     await system.stop();
   }
 }
 
-/** Keeps what passes through `commit` of this store. Returns what takes it out. */
-function recordCommits(store: Store): World["takeCommits"] {
-  const kept: ReturnType<World["takeCommits"]> = [];
+/** Keeps what passes through `commit` of this store. */
+function recordCommits(store: Store): readonly Recorded[] {
+  const recorded: Recorded[] = [];
   const commit = store.commit.bind(store);
   store.commit = async (rows) => {
     await commit(rows);
-    kept.push({ commit: rows, stoodAt: Date.now() });
+    recorded.push({ commit: rows, stoodAt: Date.now() });
   };
-  return () => kept.splice(0);
+  return recorded;
 }
