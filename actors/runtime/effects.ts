@@ -59,6 +59,8 @@ export class EffectRunner {
   #work = new Map<string, Promise<void>>();
   #active = 0;
   #stopped = false;
+  /** Ends the waits for a store that refuses. */
+  #pauses = new Set<() => void>();
   retries = 0;
 
   constructor(readonly ports: EffectPorts) {}
@@ -128,6 +130,7 @@ export class EffectRunner {
       controller.abort(new DOMException("The system is stopping", "AbortError"));
     }
     this.#live.clear();
+    for (const wake of this.#pauses) wake();
     await this.#settled(graceMs);
   }
 
@@ -246,6 +249,20 @@ export class EffectRunner {
     await this.ports.deliver(row, { type, output, actorId: row.childId } as JsonEvent, true);
   }
 
+  /** Waits, but not beyond the system's end. */
+  #pause(ms: number): Promise<void> {
+    const { clock } = this.ports;
+    return new Promise((resolve) => {
+      const wake = () => {
+        cancel();
+        this.#pauses.delete(wake);
+        resolve();
+      };
+      const cancel = clock.wake(clock.now() + ms, wake);
+      this.#pauses.add(wake);
+    });
+  }
+
   #mayRetry(effect: Effect, row: EffectRow): boolean {
     const fallback = row.type === "invoke" ? 1 : ACTION_MAX_ATTEMPTS;
     return row.attempt < (effect.maxAttempts ?? fallback);
@@ -255,7 +272,7 @@ export class EffectRunner {
     const { row } = running;
     const { clock, log } = this.ports;
     const backoff = effect.backoff ?? ((attempt) => exponential(attempt, this.ports.random()));
-    const waitMs = Math.min(MAX_BACKOFF_MS, backoff(row.attempt));
+    const waitMs = wholeWait(backoff(row.attempt));
     const { address, key, attempt } = row;
     log("warn", `Effect "${row.src}" failed, trying again`, {
       address,
@@ -291,7 +308,8 @@ export class EffectRunner {
           });
           return;
         }
-        await new Promise<void>((resolve) => clock.wake(clock.now() + STORE_RETRY_MS, resolve));
+        await this.#pause(STORE_RETRY_MS);
+        if (this.#stopped) return;
       }
     }
   }
@@ -300,6 +318,13 @@ export class EffectRunner {
 /** 1 s × 2^n with ±20 % jitter. */
 function exponential(attempt: number, random: number): number {
   return 1_000 * 2 ** (attempt - 1) * (0.8 + 0.4 * random);
+}
+
+/** A wait that the store can keep: whole, and within its bound whatever was computed. */
+function wholeWait(ms: number): number {
+  return Number.isFinite(ms)
+    ? Math.ceil(Math.min(MAX_BACKOFF_MS, Math.max(0, ms)))
+    : MAX_BACKOFF_MS;
 }
 
 /** The work, or the deadline's error where the work does not mind its signal. */

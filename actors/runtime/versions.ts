@@ -144,7 +144,7 @@ async function applyTakeover(
     draft.setTimer({
       address: actor.address,
       id,
-      dueAt: draft.at + delayMs,
+      dueAt: draft.at + Math.ceil(delayMs),
       target: actor.address,
       event: JSON.stringify({ type: id }),
       stamp: `${actor.address}/${actor.revision}/takeover`,
