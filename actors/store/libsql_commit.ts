@@ -2,6 +2,7 @@
  * A commit as statements: one for each table that it touches, in one transaction. The order is
  * deletions before insertions, and the check right behind what it checks.
  */
+import type { Address } from "../runtime/address.ts";
 import { StoreError } from "../runtime/errors.ts";
 import type { Connection } from "./libsql_connection.ts";
 import { loadActors } from "./libsql_list.ts";
@@ -27,6 +28,12 @@ import type { ActorWrite, BlobWrite, Commit, IndexWrite, Tally } from "./store.t
 /** Who writes, and how many commits it knows of. */
 export type Fence = { bootId: string; epoch: number; commits: number };
 
+type Cells<Field extends string> = { readonly [Name in Field]: Cell };
+/** A row that belongs to an actor. */
+type Owned = { readonly address: Address };
+/** Actors' numbers, which are their `createdSeq`, by address. */
+type Numbers = ReadonlyMap<Address, number>;
+
 /** What an event may change of an actor; the rest stays as it was created. */
 const CHANGING = [
   "revision",
@@ -49,6 +56,7 @@ export function commitStatements(commit: Commit, fence: Fence): Statement[] {
   const changed = commit.actors.filter((write) => write.baseRevision !== 0);
   const updates = updateActors(changed);
   const last = updates.pop();
+  const numbers = new Map(commit.actors.map(({ address, createdSeq }) => [address, createdSeq]));
   return [
     ...insert("insert", ACTORS, created),
     ...updates.flatMap(({ sql, args, rows }) => [{ sql, args }, confirm(rows)]),
@@ -58,10 +66,9 @@ export function commitStatements(commit: Commit, fence: Fence): Statement[] {
       before: commit.seq - commit.journal.length,
       updates: last?.rows ?? 0,
     }),
-    ...insert("insert", JOURNAL, commit.journal),
-    ...removeWhere("timers", ["address"], commit.timersCleared.map((address) => ({ address }))),
-    ...removeWhere("timers", ["address", "id"], commit.timersDeleted),
-    ...insert("insert or replace", TIMERS, commit.timers),
+    ...insertOwned("insert", JOURNAL, { rows: commit.journal, numbers }),
+    ...removeTimers(commit, numbers),
+    ...insertOwned("insert or replace", TIMERS, { rows: commit.timers, numbers }),
     ...removeWhere("effects", ["key"], commit.effectsDeleted.map((key) => ({ key }))),
     ...insert("insert or replace", EFFECTS, commit.effects),
     ...removeWhere("slots", ["key"], commit.slotsDeleted.map((key) => ({ key }))),
@@ -130,7 +137,7 @@ export async function explain(
 function insert<Field extends string>(
   verb: "insert" | "insert or replace" | "insert or ignore",
   { name, fields }: { name: string; fields: readonly Field[] },
-  rows: readonly { readonly [Name in Field]: Cell }[],
+  rows: readonly Cells<Field>[],
 ): Statement[] {
   return packAll(rows, fields).map(({ sql, args }) => ({
     sql: `${verb} into ${name} (${columns(fields)}) ${sql}`,
@@ -138,10 +145,52 @@ function insert<Field extends string>(
   }));
 }
 
+/** Rows in tables that are indexed by the number of the actor. */
+function insertOwned<Field extends string>(
+  verb: "insert" | "insert or replace",
+  { name, fields }: { name: string; fields: readonly Field[] },
+  { rows, numbers }: { rows: readonly (Owned & Cells<Field>)[]; numbers: Numbers },
+): Statement[] {
+  return packOwned(rows, fields, numbers).map(({ sql, args }) => ({
+    sql: `${verb} into ${name} (actor, ${columns(fields)}) ${sql}`,
+    args,
+  }));
+}
+
+function removeTimers({ timersCleared, timersDeleted }: Commit, numbers: Numbers): Statement[] {
+  const cleared = timersCleared.map((address) => ({ address }));
+  return [
+    ...packOwned(cleared, [], numbers).map(({ sql, args }) => ({
+      sql: `delete from timers where actor in (${sql})`,
+      args,
+    })),
+    ...packOwned(timersDeleted, ["id"], numbers).map(({ sql, args }) => ({
+      sql: `delete from timers where (actor, id) in (${sql})`,
+      args,
+    })),
+  ];
+}
+
+/** Rows led by the number of their actor: of those that this commit writes it is known already. */
+function packOwned<Field extends string>(
+  rows: readonly (Owned & Cells<Field>)[],
+  fields: readonly Field[],
+  numbers: Numbers,
+): Statement[] {
+  const owned = rows.map((row) => ({ ...row, actor: numbers.get(row.address) ?? null }));
+  const all = [...new Set(["actor", "address", ...fields] as const)];
+  const selected = ["", ...fields.map((field) => `new.${column(field)}`)].join(", ");
+  return packAll(owned, all).map(({ sql, args }) => ({
+    sql: `with new (${columns(all)}) as (${sql}) select coalesce(new.actor, (
+      select created_seq from actors where actors.address = new.address))${selected} from new`,
+    args,
+  }));
+}
+
 function removeWhere<Field extends string>(
   table: string,
   fields: readonly Field[],
-  keys: readonly { readonly [Name in Field]: Cell }[],
+  keys: readonly Cells<Field>[],
 ): Statement[] {
   return packAll(keys, fields).map(({ sql, args }) => ({
     sql: `delete from ${table} where (${columns(fields)}) in (${sql})`,

@@ -35,6 +35,8 @@ const CHECKS: readonly { column: string; failure: StoreFailure; reason: string }
   { column: "head.commits", failure: "conflict", reason: "another commit came between" },
   { column: "head.seq", failure: "conflict", reason: "its journal does not follow the stored one" },
   { column: "head.updates", failure: "conflict", reason: "a stored revision is another" },
+  { column: "journal.actor", failure: "other", reason: "its journal names a missing actor" },
+  { column: "timers.actor", failure: "other", reason: "a timer belongs to a missing actor" },
 ];
 
 /** Says what could not be done and why. `action` is words: `commit seq 12`. */
@@ -44,7 +46,7 @@ export function storeError(action: string, cause: unknown): StoreError {
     return new StoreError("other", `Cannot ${action}: ${messageOf(cause)}`, { cause });
   }
   const { code, message } = cause;
-  const check = CHECKS.find(({ column }) => message.includes(`constraint failed: ${column}`));
+  const check = CHECKS.find(({ column }) => message.includes(`NOT NULL constraint failed: ${column}`));
   if (check !== undefined) {
     return new StoreError(check.failure, `Cannot ${action}: ${check.reason}`, { cause });
   }

@@ -86,6 +86,7 @@ function listEnded(before: number, limit: number): Query<{ address: string }> {
 }
 
 const LISTED = "(select value from json_each(?1))";
+const NUMBERS = `(select created_seq from actors where address in ${LISTED})`;
 
 /** Keeps the last snapshot as the base from which nothing need be folded. */
 function archive(addresses: string, now: number) {
@@ -107,8 +108,8 @@ function cut(addresses: string) {
   const statement = (sql: string): Statement => ({ sql, args: [addresses] });
   return {
     horizon: statement(`update head set pruned_seq = max(pruned_seq, coalesce(
-      (select max(seq) from journal where address in ${LISTED}), 0))`),
-    journal: statement(`delete from journal where address in ${LISTED}`),
+      (select max(seq) from journal where actor in ${NUMBERS}), 0))`),
+    journal: statement(`delete from journal where actor in ${NUMBERS}`),
     streams: statement(`delete from streams where address in ${LISTED}`),
     // Before the owners: the reference is checked when all is done.
     blobs: statement(`delete from blobs where sha in (
@@ -160,7 +161,7 @@ const CHECKS: readonly Query<Problem>[] = [
   find(
     "printf('%s is at revision %d, its journal goes further', address, revision)",
     `actors
-      where revision < (select max(revision) from journal where address = actors.address)`,
+      where revision < (select max(revision) from journal where actor = created_seq)`,
   ),
   findOrphans("timers", { key: "id", owner: "address" }),
   findOrphans("slots", { key: "key", owner: "address" }),

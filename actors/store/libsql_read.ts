@@ -60,7 +60,7 @@ export function tallies(): Query<Tally> {
 export function indexOf(address: Address): Query<IndexValue> {
   return {
     sql: `select json_object('name', name, 'value', value) as row from labels
-      where created_seq = (select created_seq from actors where address = ?1)
+      where created_seq = ${numberOf("?1")}
       order by name, value`,
     args: [address],
   };
@@ -70,8 +70,9 @@ export function findKeys(
   keys: readonly { address: Address; key: string }[],
 ): Query<JournalRow> {
   return {
-    sql: `select ${asRow(JOURNAL)} from json_each(?1) wanted cross join journal
-      on journal.address = wanted.value ->> 0 and journal.key = wanted.value ->> 1`,
+    sql: `select ${asRow(JOURNAL)} from json_each(?1) wanted
+      cross join actors on actors.address = wanted.value ->> 0
+      cross join journal on actor = created_seq and journal.key = wanted.value ->> 1`,
     args: [JSON.stringify(keys.map(({ address, key }) => [address, key.toWellFormed()]))],
   };
 }
@@ -83,7 +84,7 @@ export function journal(query: JournalQuery): Query<JournalRow> {
   const where = ["true"];
   if (query.after !== undefined) where.push(`seq > ${bind(query.after)}`);
   if (query.before !== undefined) where.push(`seq < ${bind(query.before)}`);
-  if (query.address !== undefined) where.push(`address = ${bind(query.address)}`);
+  if (query.address !== undefined) where.push(`actor = ${numberOf(bind(query.address))}`);
   if (query.afterRevision !== undefined) where.push(`revision > ${bind(query.afterRevision)}`);
   if (query.upToRevision !== undefined) where.push(`revision <= ${bind(query.upToRevision)}`);
   if (query.kinds !== undefined) {
@@ -100,8 +101,9 @@ export function journal(query: JournalQuery): Query<JournalRow> {
   const addresses = bind(packList(query.addresses));
   return {
     sql: `select ${asRow(JOURNAL)} from json_each(${addresses}) wanted
+      cross join actors on actors.address = wanted.value
       cross join journal on seq in (
-        select seq from journal where address = wanted.value and ${matching} ${order}
+        select seq from journal where actor = created_seq and ${matching} ${order}
       ) ${order}`,
     args,
   };
@@ -133,7 +135,8 @@ export function timersDue(now: number, limit: number): Query<TimerRow> {
 
 export function timersOf(address: Address): Query<TimerRow> {
   return {
-    sql: `select ${asRow(TIMERS)} from timers where address = ?1 order by due_at, number`,
+    sql: `select ${asRow(TIMERS)} from timers where actor = ${numberOf("?1")}
+      order by due_at, number`,
     args: [address],
   };
 }
@@ -238,4 +241,9 @@ export function lastStreamSeq(address: Address, channel: string): Query<{ seq: n
       where address = ?1 and channel = ?2 order by seq desc limit 1`,
     args: [address, channel],
   };
+}
+
+/** The number by which some tables know an actor. */
+function numberOf(address: string): string {
+  return `(select created_seq from actors where address = ${address})`;
 }

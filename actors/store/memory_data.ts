@@ -83,6 +83,11 @@ export function checkCommit(data: MemoryData, commit: Commit): void {
     const last = data.streams.get(`${address} ${channel}`)?.at(-1)?.seq ?? 0;
     if (seq <= last) fail(`stream ${channel} of ${address} has a row ${seq}`);
   }
+  for (const { address } of [...commit.journal, ...commit.timers]) {
+    if (!written.has(address) && !data.actors.has(address)) {
+      throw new StoreError("other", `Cannot commit seq ${commit.seq}: ${address} is missing`);
+    }
+  }
   const brought = new Set(commit.blobs.flatMap((blob) => blob.data === null ? [] : [blob.sha]));
   for (const { sha } of commit.blobs) {
     if (!brought.has(sha) && !data.blobs.has(sha)) {

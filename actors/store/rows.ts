@@ -184,7 +184,8 @@ export type BlobWrite = {
 /**
  * What one commit writes. Arrays that are empty are skipped. Each actor is written once at most;
  * rows with a key that is stored replace it, but for actors, journal, blobs and streams. Deletions
- * apply before insertions.
+ * apply before insertions. Journal rows and timers are of actors that are stored, or written in the
+ * same commit.
  */
 export type Commit = {
   /** The last `seq` in force after this commit. */

@@ -116,6 +116,15 @@ export async function create(store: Store, writes: readonly ActorWrite[]): Promi
   }));
 }
 
+/** Commits the creation of actors that a test is not about: without a journal. */
+export async function populate(store: Store, ...addresses: string[]): Promise<void> {
+  const writes = addresses.map((address, index) => newActor(address, index + 1));
+  await store.commit(commitOn(await store.lastSeq(), {
+    actors: writes,
+    tallies: writes.map(({ kind, state, status }) => ({ kind, state, status, delta: 1 })),
+  }));
+}
+
 /** Commits what changes an actor, with its journal line and its tallies. */
 export async function update(store: Store, before: ActorWrite, with_: Partial<ActorWrite>) {
   const write = nextWrite(before, with_);

@@ -44,7 +44,7 @@ const QUERIES: { [name: string]: { query: Statement; searches: string[] } } = {
   },
   timersOf: {
     query: read.timersOf("task:a"),
-    searches: ["timers USING INDEX sqlite_autoindex_timers_1 (address=?)"],
+    searches: ["timers USING INDEX sqlite_autoindex_timers_1 (actor=?)"],
   },
   loadActors: {
     query: list.loadActors(letters),
@@ -102,22 +102,22 @@ const QUERIES: { [name: string]: { query: Statement; searches: string[] } } = {
   },
   "journal of an address": {
     query: read.journal({ address: "task:a", afterRevision: 3, limit: 9 }),
-    searches: ["journal USING INDEX journal_address (address=?)"],
+    searches: ["journal USING INDEX journal_actor (actor=?)"],
   },
   "journal of an address after a seq": {
     query: read.journal({ address: "task:a", after: 3, limit: 9 }),
-    searches: ["journal USING INDEX journal_address (address=? AND seq>?)"],
+    searches: ["journal USING INDEX journal_actor (actor=? AND seq>?)"],
   },
   "journal of addresses": {
     query: read.journal({ addresses: letters, after: 3, limit: 9 }),
     searches: [
-      "journal USING COVERING INDEX journal_address (address=? AND seq>?)",
+      "journal USING COVERING INDEX journal_actor (actor=? AND seq>?)",
       "journal USING INTEGER PRIMARY KEY (rowid=?)",
     ],
   },
   findKeys: {
     query: read.findKeys([{ address: "task:a", key: "k" }]),
-    searches: ["journal USING INDEX journal_key (address=? AND key=?)"],
+    searches: ["journal USING INDEX journal_key (actor=? AND key=?)"],
   },
   indexOf: {
     query: read.indexOf("task:a"),

@@ -109,13 +109,14 @@ export const careCases: Cases = {
   "check() names what belongs to an actor that ended or is missing": async ({ store }) => {
     await makeEnded(store);
     await store.commit(commitOn(5, {
-      timers: [timer("task:none", "x", NOW)],
-      effects: [effect("task:old/2/0")],
+      timers: [timer("task:old", "x", NOW)],
+      effects: [effect("task:old/2/0"), effect("task:none/1/0")],
       slots: [slot("task:old/2/1", 1)],
       watches: [{ key: "task:new/1/0", watcher: "task:new", childId: "w", target: "task:old" }],
     }));
     const { message } = await rejectsWith("corrupt", () => store.check());
-    assertMatch(message, /x of timers belongs to task:none, which is missing/);
+    assertMatch(message, /x of timers belongs to task:old, which is done/);
+    assertMatch(message, /task:none\/1\/0 of effects belongs to task:none, which is missing/);
     assertMatch(message, /task:old\/2\/0 of effects belongs to task:old, which is done/);
     assertMatch(message, /task:old\/2\/1 of slots belongs to task:old, which is done/);
     assertMatch(message, /task:new\/1\/0 of watches belongs to task:new, which is stopped/);

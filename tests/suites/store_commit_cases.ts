@@ -9,6 +9,7 @@ import {
   newActor,
   nextWrite,
   NOW,
+  populate,
   slot,
   streamRow,
   timer,
@@ -170,10 +171,20 @@ export const commitCases: Cases = {
 
   "commit() refuses a key that the actor has had": async ({ store }) => {
     await lead(store);
+    await populate(store, "task:a", "task:b");
     const row = journalRow(1, "task:a", { key: "k" });
     await store.commit(commitOn(0, { journal: [row, journalRow(2, "task:b", { key: "k" })] }));
     const again = commitOn(2, { journal: [{ ...row, seq: 3 }] });
     await rejectsWith("conflict", () => store.commit(again));
+  },
+
+  "commit() refuses a journal row or a timer of nobody": async ({ store }) => {
+    await lead(store);
+    const journal = [journalRow(1, "task:a")];
+    await rejectsWith("other", () => store.commit(commitOn(0, { journal })));
+    const timers = [timer("task:a", "x", NOW)];
+    await rejectsWith("other", () => store.commit(commitOn(0, { timers })));
+    await store.commit(commitOn(0, { actors: [A], journal, timers }));
   },
 
   "commit() leaves nothing of a commit that fails": async ({ store }) => {

@@ -1,12 +1,13 @@
 /** What is owed and what is kept beside the actors: timers, effects, slots, letters, streams. */
 import { assertEquals } from "@std/assert";
 import type { Commit, DeadLetterRow, Store } from "../../actors/store/store.ts";
-import { commitOn, effect, NOW, slot, streamRow, timer } from "../store/commits.ts";
+import { commitOn, effect, NOW, populate, slot, streamRow, timer } from "../store/commits.ts";
 import { type Cases, lead, rejectsWith } from "./store_bench.ts";
 
 export const debtCases: Cases = {
   "timersDue() goes by due time, then by order of setting": async ({ store }) => {
     await lead(store);
+    await populate(store, "task:a", "task:b", "task:c");
     await write(store, { timers: [timer("task:a", "late", 30), timer("task:a", "first", 10)] });
     await write(store, { timers: [timer("task:b", "second", 10), timer("task:b", "third", 20)] });
     assertEquals(await due(store, 9), []);
@@ -20,6 +21,7 @@ export const debtCases: Cases = {
 
   "nextTimerAt() is derived from the timers that there are": async ({ store }) => {
     await lead(store);
+    await populate(store, "task:a", "task:b", "task:c");
     assertEquals(await store.nextTimerAt(), undefined);
     await write(store, { timers: [timer("task:a", "x", 20), timer("task:a", "y", 10)] });
     assertEquals(await store.nextTimerAt(), 10);
@@ -31,6 +33,7 @@ export const debtCases: Cases = {
 
   "a timer of the same id replaces the one before": async ({ store }) => {
     await lead(store);
+    await populate(store, "task:a", "task:b", "task:c");
     await write(store, { timers: [timer("task:a", "x", 10), timer("task:b", "x", 10)] });
     await write(store, { timers: [timer("task:a", "x", 20)] });
     assertEquals(await store.timersOf("task:a"), [timer("task:a", "x", 20)]);
@@ -40,6 +43,7 @@ export const debtCases: Cases = {
   "timers are deleted one by one, or all of an actor's, before others are set": async (bench) => {
     const { store } = bench;
     await lead(store);
+    await populate(store, "task:a", "task:b", "task:c");
     const all = ["a", "b", "c"].flatMap((name) => [
       timer(`task:${name}`, "x", 10),
       timer(`task:${name}`, "y", 20),

@@ -1,7 +1,7 @@
 /** Lists of actors and of the journal: what is in them, in which order, in which pages. */
 import { assertEquals } from "@std/assert";
 import type { ActorQuery, JournalQuery, Store } from "../../actors/store/store.ts";
-import { commitOn, create, journalRow, newActor, nextWrite, update } from "../store/commits.ts";
+import { commitOn, create, journalRow, newActor, populate, update } from "../store/commits.ts";
 import { type Cases, lead } from "./store_bench.ts";
 
 export const listCases: Cases = {
@@ -172,6 +172,7 @@ export const listCases: Cases = {
 
   "findKeys() finds the rows of keys that exist": async ({ store }) => {
     await lead(store);
+    await populate(store, "task:a", "task:b");
     const rows = [
       journalRow(1, "task:a", { key: "k", emitted: "[]" }),
       journalRow(2, "task:b", { key: "k" }),
@@ -235,8 +236,8 @@ async function list(store: Store, query: Partial<ActorQuery>): Promise<string[]>
 
 async function writeJournal(store: Store): Promise<void> {
   await lead(store);
+  await populate(store, "task:a", "task:b", "vm:a");
   await store.commit(commitOn(0, {
-    actors: [nextWrite(newActor("task:a", 1), { baseRevision: 0 })],
     journal: [
       journalRow(1, "task:a", { revision: 1 }),
       journalRow(2, "task:b"),
