@@ -13,7 +13,7 @@ import { pause, percentile, timed } from "./lib/statistics.ts";
 import { type Recorded, withWorld } from "./lib/worlds.ts";
 
 const WARM_UP_EVENTS = 500;
-/** Between two events, so that each finds the system at rest. */
+/** How long a system that is at rest is left so. */
 const REST_MS = 2;
 const EVENT = { type: "counter.add", amount: 1 };
 
@@ -21,22 +21,26 @@ export async function latency(context: BenchContext): Promise<Figure[]> {
   const count = WARM_UP_EVENTS + (context.quick ? 200 : 2_000);
   return await withWorld(context, async ({ system, recorded }) => {
     const { address } = await system.spawn("counter", "lone", { title: "Events alone" });
+    const send = () => system.send(address, EVENT);
     context.progress("lone events in process");
-    const inside = await lonely(context, count, {
-      recorded,
-      send: () => system.send(address, EVENT),
-    });
+    const inside = await lonely(context, { count, restMs: 0, recorded, send });
+    const rested = await lonely(context, { count, restMs: REST_MS, recorded, send });
     context.progress("lone events over HTTP");
     const outside = await withServer(context, async ({ url }) => {
       const connection = await Connection.open(url);
       const body = JSON.stringify(EVENT);
-      const send = () => connection.post("/v1/actors/counter:0/events", body);
-      const durations = await lonely(context, count, { recorded, send });
+      const post = () => connection.post("/v1/actors/counter:0/events", body);
+      const durations = await lonely(context, { count, restMs: 0, recorded, send: post });
       connection.close();
       return durations;
     });
     return [
       ...figures(context, { what: "lone event in process", ...inside, targetMs: 0.5 }),
+      ...figures(context, {
+        what: `lone event in process, ${REST_MS} ms of rest before it`,
+        ...rested,
+        targetMs: null,
+      }),
       ...figures(context, { what: "lone event over HTTP", ...outside, targetMs: 1.5 }),
     ];
   });
@@ -44,20 +48,25 @@ export async function latency(context: BenchContext): Promise<Figure[]> {
 
 type Durations = { durations: number[]; floors: number[] };
 
-/** How long each call takes, and each commit recorded in process, ms. */
+/** How long each call takes, and each of the first commits that were recorded, ms. */
 async function lonely(
   context: BenchContext,
-  count: number,
-  { recorded, send }: { recorded: readonly Recorded[]; send: () => Promise<unknown> },
+  { count, restMs, recorded, send }: {
+    count: number;
+    restMs: number;
+    recorded: readonly Recorded[];
+    send: () => Promise<unknown>;
+  },
 ): Promise<Durations> {
+  const rest = () => restMs > 0 ? pause(restMs) : Promise.resolve();
   const raw = await openRaw(context);
   // The commit of the actor's creation comes first, then one for each event.
   await load(raw, recorded.slice(0, 1));
   const all: Durations = { durations: [], floors: [] };
   for (let number = 1; number <= count; number++) {
-    await pause(REST_MS);
+    await rest();
     all.durations.push(await timed(send));
-    await pause(REST_MS);
+    await rest();
     all.floors.push(await commitRaw(raw, recorded[number]));
   }
   raw.close();
@@ -75,7 +84,7 @@ function commitRaw(raw: Client, one: Recorded | undefined): Promise<number> {
 
 function figures(
   { syncMode }: BenchContext,
-  { what, durations, floors, targetMs }: Durations & { what: string; targetMs: number },
+  { what, durations, floors, targetMs }: Durations & { what: string; targetMs: number | null },
 ): Figure[] {
   return [0.5, 0.99].map((part) => ({
     bench: "latency",
