@@ -2,20 +2,20 @@
  * A commit as statements: one for each table that it touches, in one transaction. The order is
  * deletions before insertions, and the check right behind what it checks.
  */
-import type { Address } from "../runtime/address.ts";
 import { StoreError } from "../runtime/errors.ts";
 import type { Connection } from "./libsql_connection.ts";
 import { loadActors } from "./libsql_list.ts";
-import { type Cell, packAll, type Statement } from "./libsql_pack.ts";
+import type { Statement } from "./libsql_pack.ts";
 import {
   ACTORS,
   BASES,
-  column,
-  columns,
+  BLOB_OWNERS,
+  BLOBS,
   DEAD_LETTERS,
   EFFECTS,
   IDEMPOTENCY,
   JOURNAL,
+  LABELS,
   POOLS,
   SLOTS,
   STREAMS,
@@ -23,63 +23,48 @@ import {
   TIMERS,
   WATCHES,
 } from "./libsql_tables.ts";
-import type { ActorWrite, BlobWrite, Commit, IndexWrite, Tally } from "./store.ts";
+import { insert, insertOwned, remove, removeOwned, updateActors } from "./libsql_write.ts";
+import type { BlobWrite, Commit, IndexWrite, Tally } from "./store.ts";
 
 /** Who writes, and how many commits it knows of. */
 export type Fence = { bootId: string; epoch: number; commits: number };
-
-type Cells<Field extends string> = { readonly [Name in Field]: Cell };
-/** A row that belongs to an actor. */
-type Owned = { readonly address: Address };
-/** Actors' numbers, which are their `createdSeq`, by address. */
-type Numbers = ReadonlyMap<Address, number>;
-
-/** What an event may change of an actor; the rest stays as it was created. */
-const CHANGING = [
-  "revision",
-  "version",
-  "updatedAt",
-  "status",
-  "state",
-  "snapshot",
-  "blocked",
-  "archivedAt",
-] as const;
-
-const LABELS = { name: "labels", fields: ["kind", "name", "value", "createdSeq"] } as const;
-const BLOBS = { name: "blobs", fields: ["sha", "data", "at"] } as const;
-const BLOB_OWNERS = { name: "blob_owners", fields: ["address", "sha"] } as const;
 
 /** The statements of a commit. */
 export function commitStatements(commit: Commit, fence: Fence): Statement[] {
   const created = commit.actors.filter((write) => write.baseRevision === 0);
   const changed = commit.actors.filter((write) => write.baseRevision !== 0);
   const updates = updateActors(changed);
-  const last = updates.pop();
+  const last = updates.at(-1);
   const numbers = new Map(commit.actors.map(({ address, createdSeq }) => [address, createdSeq]));
   return [
     ...insert("insert", ACTORS, created),
-    ...updates.flatMap(({ sql, args, rows }) => [{ sql, args }, confirm(rows)]),
-    ...last === undefined ? [] : [{ sql: last.sql, args: last.args }],
+    ...updates.flatMap((update) => {
+      const { rows, ...statement } = update;
+      return update === last ? [statement] : [statement, confirm(rows)];
+    }),
     advance(fence, {
       seq: commit.seq,
       before: commit.seq - commit.journal.length,
       updates: last?.rows ?? 0,
     }),
     ...insertOwned("insert", JOURNAL, { rows: commit.journal, numbers }),
-    ...removeTimers(commit, numbers),
+    ...removeOwned("timers", [], {
+      rows: commit.timersCleared.map((address) => ({ address })),
+      numbers,
+    }),
+    ...removeOwned("timers", ["id"], { rows: commit.timersDeleted, numbers }),
     ...insertOwned("insert or replace", TIMERS, { rows: commit.timers, numbers }),
-    ...removeWhere("effects", ["key"], commit.effectsDeleted.map((key) => ({ key }))),
+    ...remove("effects", ["key"], commit.effectsDeleted.map((key) => ({ key }))),
     ...insert("insert or replace", EFFECTS, commit.effects),
-    ...removeWhere("slots", ["key"], commit.slotsDeleted.map((key) => ({ key }))),
+    ...remove("slots", ["key"], commit.slotsDeleted.map((key) => ({ key }))),
     ...insert("insert or replace", SLOTS, commit.slots),
-    ...removeWhere("watches", ["key", "target"], commit.watchesDeleted),
+    ...remove("watches", ["key", "target"], commit.watchesDeleted),
     ...insert("insert or replace", WATCHES, commit.watches),
     ...insert("insert or replace", POOLS, commit.pools),
     ...relabel(commit.index),
     ...insert("insert or replace", BASES, commit.bases),
     ...keepBlobs(commit.blobs),
-    ...removeWhere("dead_letters", ["id"], commit.deadLettersDeleted.map((id) => ({ id }))),
+    ...remove("dead_letters", ["id"], commit.deadLettersDeleted.map((id) => ({ id }))),
     ...insert("insert or replace", DEAD_LETTERS, commit.deadLetters),
     ...insert("insert or replace", IDEMPOTENCY, commit.idempotency),
     ...insert("insert", STREAMS, commit.streams),
@@ -133,92 +118,13 @@ export async function explain(
   return error;
 }
 
-/** `or replace` for rows that may be there, `or ignore` for those that stay as they are. */
-function insert<Field extends string>(
-  verb: "insert" | "insert or replace" | "insert or ignore",
-  { name, fields }: { name: string; fields: readonly Field[] },
-  rows: readonly Cells<Field>[],
-): Statement[] {
-  return packAll(rows, fields).map(({ sql, args }) => ({
-    sql: `${verb} into ${name} (${columns(fields)}) ${sql}`,
-    args,
-  }));
-}
-
-/** Rows in tables that are indexed by the number of the actor. */
-function insertOwned<Field extends string>(
-  verb: "insert" | "insert or replace",
-  { name, fields }: { name: string; fields: readonly Field[] },
-  { rows, numbers }: { rows: readonly (Owned & Cells<Field>)[]; numbers: Numbers },
-): Statement[] {
-  return packOwned(rows, fields, numbers).map(({ sql, args }) => ({
-    sql: `${verb} into ${name} (actor, ${columns(fields)}) ${sql}`,
-    args,
-  }));
-}
-
-function removeTimers({ timersCleared, timersDeleted }: Commit, numbers: Numbers): Statement[] {
-  const cleared = timersCleared.map((address) => ({ address }));
-  return [
-    ...packOwned(cleared, [], numbers).map(({ sql, args }) => ({
-      sql: `delete from timers where actor in (${sql})`,
-      args,
-    })),
-    ...packOwned(timersDeleted, ["id"], numbers).map(({ sql, args }) => ({
-      sql: `delete from timers where (actor, id) in (${sql})`,
-      args,
-    })),
-  ];
-}
-
-/** Rows led by the number of their actor: of those that this commit writes it is known already. */
-function packOwned<Field extends string>(
-  rows: readonly (Owned & Cells<Field>)[],
-  fields: readonly Field[],
-  numbers: Numbers,
-): Statement[] {
-  const owned = rows.map((row) => ({ ...row, actor: numbers.get(row.address) ?? null }));
-  const all = [...new Set(["actor", "address", ...fields] as const)];
-  const selected = ["", ...fields.map((field) => `new.${column(field)}`)].join(", ");
-  return packAll(owned, all).map(({ sql, args }) => ({
-    sql: `with new (${columns(all)}) as (${sql}) select coalesce(new.actor, (
-      select created_seq from actors where actors.address = new.address))${selected} from new`,
-    args,
-  }));
-}
-
-function removeWhere<Field extends string>(
-  table: string,
-  fields: readonly Field[],
-  keys: readonly Cells<Field>[],
-): Statement[] {
-  return packAll(keys, fields).map(({ sql, args }) => ({
-    sql: `delete from ${table} where (${columns(fields)}) in (${sql})`,
-    args,
-  }));
-}
-
-/** Found by `created_seq`, the cheapest way; the address only makes sure. */
-function updateActors(writes: readonly ActorWrite[]) {
-  const fields = ["createdSeq", "address", "baseRevision", ...CHANGING] as const;
-  const sets = CHANGING.map((field) => `${column(field)} = new.${column(field)}`);
-  return packAll(writes, fields).map(({ sql, args, rows }) => ({
-    sql: `with new (${columns(fields)}) as (${sql})
-      update actors set ${sets.join(", ")} from new
-      where actors.created_seq = new.created_seq and actors.address = new.address
-        and actors.revision = new.base_revision`,
-    args,
-    rows,
-  }));
-}
-
 function relabel(writes: readonly IndexWrite[]): Statement[] {
   const owners = writes.map(({ createdSeq }) => ({ createdSeq }));
   const labels = writes.flatMap(({ kind, createdSeq, values }) =>
     values.map(({ name, value }) => ({ kind, name, value, createdSeq }))
   );
   return [
-    ...removeWhere("labels", ["createdSeq"], owners),
+    ...remove("labels", ["createdSeq"], owners),
     ...insert("insert or ignore", LABELS, labels),
   ];
 }

@@ -46,7 +46,9 @@ export function storeError(action: string, cause: unknown): StoreError {
     return new StoreError("other", `Cannot ${action}: ${messageOf(cause)}`, { cause });
   }
   const { code, message } = cause;
-  const check = CHECKS.find(({ column }) => message.includes(`NOT NULL constraint failed: ${column}`));
+  const check = CHECKS.find(({ column }) =>
+    message.includes(`NOT NULL constraint failed: ${column}`)
+  );
   if (check !== undefined) {
     return new StoreError(check.failure, `Cannot ${action}: ${check.reason}`, { cause });
   }

@@ -7,7 +7,7 @@
  */
 import type { Address } from "../runtime/address.ts";
 import { type Cell, packList, type Query } from "./libsql_pack.ts";
-import { ACTORS, asRow } from "./libsql_tables.ts";
+import { ACTORS } from "./libsql_tables.ts";
 import type { ActorQuery, ActorRow, IndexValue } from "./store.ts";
 
 /** Later than any actor. */
@@ -17,7 +17,7 @@ type Bind = (value: Cell) => string;
 
 export function loadActors(addresses: readonly Address[]): Query<ActorRow> {
   return {
-    sql: `select ${asRow(ACTORS)} from actors
+    sql: `select ${ACTORS.row} from actors
       where address in (select value from json_each(?1))`,
     args: [packList(addresses)],
   };
@@ -39,7 +39,7 @@ export function listActors(query: ActorQuery): Query<ActorRow> {
     ? byOneIndex(query, { bind, page })
     : byCell(query, { bind, page });
   return {
-    sql: `select ${asRow(ACTORS)} from actors where created_seq in (${found}) ${page.order}`,
+    sql: `select ${ACTORS.row} from actors where created_seq in (${found}) ${page.order}`,
     args,
   };
 }
@@ -55,7 +55,7 @@ export function listOutdated(
         select (select min(version) from actors where ${active} and version > stretch.version)
         from stretch where version is not null
       )
-      select ${asRow(ACTORS)} from actors where created_seq in (
+      select ${ACTORS.row} from actors where created_seq in (
         select created_seq from stretch cross join actors on created_seq in (
           select created_seq from actors
           where ${active} and version = stretch.version and created_seq > ?3

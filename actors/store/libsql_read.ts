@@ -6,7 +6,6 @@
 import type { Address } from "../runtime/address.ts";
 import { type Cell, packList, type Query } from "./libsql_pack.ts";
 import {
-  asRow,
   BASES,
   DEAD_LETTERS,
   EFFECTS,
@@ -54,7 +53,7 @@ export function head(): Query<Head> {
 }
 
 export function tallies(): Query<Tally> {
-  return { sql: `select ${asRow(TALLIES)} from tallies where count <> 0`, args: [] };
+  return { sql: `select ${TALLIES.row} from tallies where count <> 0`, args: [] };
 }
 
 export function indexOf(address: Address): Query<IndexValue> {
@@ -70,7 +69,7 @@ export function findKeys(
   keys: readonly { address: Address; key: string }[],
 ): Query<JournalRow> {
   return {
-    sql: `select ${asRow(JOURNAL)} from json_each(?1) wanted
+    sql: `select ${JOURNAL.row} from json_each(?1) wanted
       cross join actors on actors.address = wanted.value ->> 0
       cross join journal on actor = created_seq and journal.key = wanted.value ->> 1`,
     args: [JSON.stringify(keys.map(({ address, key }) => [address, key.toWellFormed()]))],
@@ -95,12 +94,12 @@ export function journal(query: JournalQuery): Query<JournalRow> {
   }
   const matching = where.join(" and ");
   if (query.addresses === undefined) {
-    return { sql: `select ${asRow(JOURNAL)} from journal where ${matching} ${order}`, args };
+    return { sql: `select ${JOURNAL.row} from journal where ${matching} ${order}`, args };
   }
   // Of each address no more than the limit is looked at, whatever the length of its history.
   const addresses = bind(packList(query.addresses));
   return {
-    sql: `select ${asRow(JOURNAL)} from json_each(${addresses}) wanted
+    sql: `select ${JOURNAL.row} from json_each(${addresses}) wanted
       cross join actors on actors.address = wanted.value
       cross join journal on seq in (
         select seq from journal where actor = created_seq and ${matching} ${order}
@@ -111,7 +110,7 @@ export function journal(query: JournalQuery): Query<JournalRow> {
 
 export function baseOf(address: Address, revision: number): Query<BaseRow> {
   return {
-    sql: `select ${asRow(BASES)} from bases where address = ?1 and revision <= ?2
+    sql: `select ${BASES.row} from bases where address = ?1 and revision <= ?2
       order by revision desc limit 1`,
     args: [address, revision],
   };
@@ -127,7 +126,7 @@ export function nextTimerAt(after: number): Query<{ dueAt: number }> {
 
 export function timersDue(now: number, limit: number): Query<TimerRow> {
   return {
-    sql: `select ${asRow(TIMERS)} from timers where due_at <= ?1
+    sql: `select ${TIMERS.row} from timers where due_at <= ?1
       order by due_at, number limit ?2`,
     args: [now, limit],
   };
@@ -135,7 +134,7 @@ export function timersDue(now: number, limit: number): Query<TimerRow> {
 
 export function timersOf(address: Address): Query<TimerRow> {
   return {
-    sql: `select ${asRow(TIMERS)} from timers where actor = ${numberOf("?1")}
+    sql: `select ${TIMERS.row} from timers where actor = ${numberOf("?1")}
       order by due_at, number`,
     args: [address],
   };
@@ -147,35 +146,35 @@ export function countTimers(): Query<{ count: number }> {
 
 export function listEffects(after: string, limit: number): Query<EffectRow> {
   return {
-    sql: `select ${asRow(EFFECTS)} from effects where key > ?1 order by key limit ?2`,
+    sql: `select ${EFFECTS.row} from effects where key > ?1 order by key limit ?2`,
     args: [after, limit],
   };
 }
 
 export function effectsOf(address: Address): Query<EffectRow> {
   return {
-    sql: `select ${asRow(EFFECTS)} from effects where address = ?1 order by key`,
+    sql: `select ${EFFECTS.row} from effects where address = ?1 order by key`,
     args: [address],
   };
 }
 
 export function listSlots(after: number, limit: number): Query<SlotRow> {
   return {
-    sql: `select ${asRow(SLOTS)} from slots where seq > ?1 order by seq limit ?2`,
+    sql: `select ${SLOTS.row} from slots where seq > ?1 order by seq limit ?2`,
     args: [after, limit],
   };
 }
 
 export function slotsOf(address: Address): Query<SlotRow> {
   return {
-    sql: `select ${asRow(SLOTS)} from slots where address = ?1 order by seq`,
+    sql: `select ${SLOTS.row} from slots where address = ?1 order by seq`,
     args: [address],
   };
 }
 
 export function listWatches(after: string, limit: number): Query<WatchRow> {
   return {
-    sql: `select ${asRow(WATCHES)} from watches where key in (
+    sql: `select ${WATCHES.row} from watches where key in (
         select distinct key from watches where key > ?1 order by key limit ?2
       ) order by key, target`,
     args: [after, limit],
@@ -184,18 +183,18 @@ export function listWatches(after: string, limit: number): Query<WatchRow> {
 
 export function watchesOf(watcher: Address): Query<WatchRow> {
   return {
-    sql: `select ${asRow(WATCHES)} from watches where watcher = ?1 order by key, target`,
+    sql: `select ${WATCHES.row} from watches where watcher = ?1 order by key, target`,
     args: [watcher],
   };
 }
 
 export function listPools(): Query<PoolRow> {
-  return { sql: `select ${asRow(POOLS)} from pools order by name`, args: [] };
+  return { sql: `select ${POOLS.row} from pools order by name`, args: [] };
 }
 
 export function listDeadLetters(after: number, limit: number): Query<DeadLetterRow> {
   return {
-    sql: `select ${asRow(DEAD_LETTERS)} from dead_letters where seq < ?1 and seq >= (
+    sql: `select ${DEAD_LETTERS.row} from dead_letters where seq < ?1 and seq >= (
         select min(seq) from (
           select seq from dead_letters where seq < ?1 order by seq desc limit ?2
         )
@@ -205,7 +204,7 @@ export function listDeadLetters(after: number, limit: number): Query<DeadLetterR
 }
 
 export function getDeadLetter(id: string): Query<DeadLetterRow> {
-  return { sql: `select ${asRow(DEAD_LETTERS)} from dead_letters where id = ?1`, args: [id] };
+  return { sql: `select ${DEAD_LETTERS.row} from dead_letters where id = ?1`, args: [id] };
 }
 
 export function countDeadLetters(): Query<{ count: number }> {
@@ -213,7 +212,7 @@ export function countDeadLetters(): Query<{ count: number }> {
 }
 
 export function getIdempotency(key: string): Query<IdempotencyRow> {
-  return { sql: `select ${asRow(IDEMPOTENCY)} from idempotency where key = ?1`, args: [key] };
+  return { sql: `select ${IDEMPOTENCY.row} from idempotency where key = ?1`, args: [key] };
 }
 
 export function getBlob(sha: string): Query<{ data: string }> {
@@ -229,7 +228,7 @@ export function readStream(
   },
 ): Query<StreamRow> {
   return {
-    sql: `select ${asRow(STREAMS)} from streams
+    sql: `select ${STREAMS.row} from streams
       where address = ?1 and channel = ?2 and seq > ?3 order by seq limit ?4`,
     args: [address, channel, after, limit],
   };

@@ -9,6 +9,7 @@ import type {
   DeadLetterRow,
   EffectRow,
   IdempotencyRow,
+  IndexValue,
   JournalRow,
   PoolRow,
   SlotRow,
@@ -18,130 +19,140 @@ import type {
   WatchRow,
 } from "./store.ts";
 
-/** A table and the fields of its rows, in the order of its columns. */
-export type Table<Row> = { name: string; fields: readonly (keyof Row & string)[] };
-
-export const ACTORS: Table<ActorRow> = {
-  name: "actors",
-  fields: [
-    "createdSeq",
-    "address",
-    "kind",
-    "version",
-    "revision",
-    "createdAt",
-    "updatedAt",
-    "status",
-    "state",
-    "snapshot",
-    "parent",
-    "childId",
-    "blocked",
-    "archivedAt",
-  ],
+/** A table with some of its rows' fields. */
+export type Fields<Field extends string> = {
+  readonly name: string;
+  readonly fields: readonly Field[];
+  /** The fields' columns, joined. */
+  readonly columns: string;
+  /**
+   * What to select so that a row comes back as one JSON text, in the port's own names. Three times
+   * as fast as a result with a column each, and strings may hold NUL.
+   */
+  readonly row: string;
 };
 
-export const JOURNAL: Table<JournalRow> = {
-  name: "journal",
-  fields: [
-    "seq",
-    "address",
-    "revision",
-    "at",
-    "event",
-    "key",
-    "cause",
-    "edges",
-    "state",
-    "status",
-    "emitted",
-    "outcome",
-  ],
-};
+export const ACTORS = table<keyof ActorRow>("actors", [
+  "createdSeq",
+  "address",
+  "kind",
+  "version",
+  "revision",
+  "createdAt",
+  "updatedAt",
+  "status",
+  "state",
+  "snapshot",
+  "parent",
+  "childId",
+  "blocked",
+  "archivedAt",
+]);
 
-export const TIMERS: Table<TimerRow> = {
-  name: "timers",
-  fields: ["address", "id", "dueAt", "target", "event", "stamp"],
-};
+export const JOURNAL = table<keyof JournalRow>("journal", [
+  "seq",
+  "address",
+  "revision",
+  "at",
+  "event",
+  "key",
+  "cause",
+  "edges",
+  "state",
+  "status",
+  "emitted",
+  "outcome",
+]);
 
-export const EFFECTS: Table<EffectRow> = {
-  name: "effects",
-  fields: [
-    "key",
-    "address",
-    "childId",
-    "type",
-    "src",
-    "input",
-    "attempt",
-    "bootId",
-    "notBefore",
-    "createdAt",
-  ],
-};
+export const TIMERS = table<keyof TimerRow>("timers", [
+  "address",
+  "id",
+  "dueAt",
+  "target",
+  "event",
+  "stamp",
+]);
 
-export const SLOTS: Table<SlotRow> = {
-  name: "slots",
-  fields: [
-    "key",
-    "address",
-    "childId",
-    "pools",
-    "priority",
-    "share",
-    "seq",
-    "requestedAt",
-    "grantedAt",
-  ],
-};
+export const EFFECTS = table<keyof EffectRow>("effects", [
+  "key",
+  "address",
+  "childId",
+  "type",
+  "src",
+  "input",
+  "attempt",
+  "bootId",
+  "notBefore",
+  "createdAt",
+]);
 
-export const WATCHES: Table<WatchRow> = {
-  name: "watches",
-  fields: ["key", "watcher", "childId", "target"],
-};
+export const SLOTS = table<keyof SlotRow>("slots", [
+  "key",
+  "address",
+  "childId",
+  "pools",
+  "priority",
+  "share",
+  "seq",
+  "requestedAt",
+  "grantedAt",
+]);
 
-export const POOLS: Table<PoolRow> = { name: "pools", fields: ["name", "limit"] };
+export const WATCHES = table<keyof WatchRow>("watches", ["key", "watcher", "childId", "target"]);
 
-export const BASES: Table<BaseRow> = {
-  name: "bases",
-  fields: ["address", "revision", "version", "snapshot"],
-};
+export const POOLS = table<keyof PoolRow>("pools", ["name", "limit"]);
 
-export const DEAD_LETTERS: Table<DeadLetterRow> = {
-  name: "dead_letters",
-  fields: ["id", "seq", "at", "address", "event", "cause", "reason"],
-};
+export const BASES = table<keyof BaseRow>("bases", ["address", "revision", "version", "snapshot"]);
 
-export const IDEMPOTENCY: Table<IdempotencyRow> = {
-  name: "idempotency",
-  fields: ["key", "fingerprint", "answer", "at"],
-};
+export const DEAD_LETTERS = table<keyof DeadLetterRow>("dead_letters", [
+  "id",
+  "seq",
+  "at",
+  "address",
+  "event",
+  "cause",
+  "reason",
+]);
 
-export const STREAMS: Table<StreamRow> = {
-  name: "streams",
-  fields: ["address", "channel", "seq", "at", "data"],
-};
+export const IDEMPOTENCY = table<keyof IdempotencyRow>("idempotency", [
+  "key",
+  "fingerprint",
+  "answer",
+  "at",
+]);
 
-export const TALLIES: Table<Tally> = {
-  name: "tallies",
-  fields: ["kind", "state", "status", "count"],
-};
+export const STREAMS = table<keyof StreamRow>("streams", [
+  "address",
+  "channel",
+  "seq",
+  "at",
+  "data",
+]);
+
+export const TALLIES = table<keyof Tally>("tallies", ["kind", "state", "status", "count"]);
+
+export const LABELS = table<keyof IndexValue | "kind" | "createdSeq">("labels", [
+  "kind",
+  "name",
+  "value",
+  "createdSeq",
+]);
+
+export const BLOBS = table<"sha" | "data" | "at">("blobs", ["sha", "data", "at"]);
+
+export const BLOB_OWNERS = table<"address" | "sha">("blob_owners", ["address", "sha"]);
 
 /** The column of a field, quoted: `createdSeq` is `"created_seq"`. */
 export function column(field: string): string {
   return `"${field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}"`;
 }
 
-/** The columns of fields, for an insert. */
-export function columns(fields: readonly string[]): string {
-  return fields.map(column).join(", ");
-}
-
-/**
- * What to select so that a row comes back as one JSON text, in the port's own names. Three times
- * as fast as a result with a column each, and strings may hold NUL.
- */
-export function asRow<Row>({ name, fields }: Table<Row>): string {
+function table<Field extends string>(name: string, fields: readonly Field[]): Fields<Field> {
   const pairs = fields.map((field) => `'${field}', ${name}.${column(field)}`);
-  return `json_object(${pairs.join(", ")}) as row`;
+  return {
+    name,
+    fields,
+    columns: fields.map(column).join(", "),
+    row: `json_object(${pairs.join(", ")}) as row`,
+  };
 }

@@ -6,6 +6,9 @@ Deno.test("pack() binds the values of a lone row", () => {
   assertEquals(pack([{ a: 1, b: "x", c: null }], ["a", "b", "c"]), {
     sql: "select ?1, ?2, null",
     args: [1, "x"],
+    values: { a: "?1", b: "?2", c: "null" },
+    from: "",
+    rows: 1,
   });
 });
 
@@ -14,6 +17,9 @@ Deno.test("pack() puts only what varies into the JSON", () => {
   assertEquals(pack(rows, ["a", "b", "c", "d"]), {
     sql: "select value ->> 0, ?2, null, value ->> 1 from json_each(?1)",
     args: ['[[1,"k"],[2,"l"]]', "x"],
+    values: { a: "value ->> 0", b: "?2", c: "null", d: "value ->> 1" },
+    from: " from json_each(?1)",
+    rows: 2,
   });
 });
 
