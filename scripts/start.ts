@@ -6,6 +6,7 @@
 import { fileURLToPath } from "node:url";
 import { runScript } from "./lib/args.ts";
 import type { SourcedConfig } from "./lib/config.ts";
+import { EXIT } from "./lib/exit_codes.ts";
 import { launch, type Launched } from "./lib/launcher.ts";
 import { createOutput } from "./lib/output.ts";
 import { libsqlDirectory, serverPermissions } from "./lib/permissions.ts";
@@ -21,6 +22,12 @@ const SPEC = {
     "print-config": { type: "boolean", help: "Print every setting and its source, and end" },
     "with-parent": { type: "boolean", help: "Stop when the process that started this one ends" },
     watch: { type: "boolean", help: "Start anew whenever the code changes" },
+  },
+  exitCodes: {
+    [EXIT.unavailable]: "The address is taken, or is none of this machine's",
+    [EXIT.fatal]: "The database cannot be trusted any more, or was taken over; start it again",
+    [EXIT.held]: "Another process holds the database",
+    [EXIT.config]: "A setting cannot be used",
   },
   examples: [
     "deno task start",
