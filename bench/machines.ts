@@ -1,9 +1,11 @@
 /**
  * The kinds that are measured: `life`, whose life has six transitions with a timer set and
  * cancelled on the way; `bell`, which waits for one timer; `counter`, which takes the same event
- * for as long as it is sent. Their contexts have the size that a small job's has.
+ * for as long as it is sent; and the real `task`, with an executor that answers at once.
  */
 import { assign, setup } from "xstate";
+import type { Executor } from "../actors/adapters/executor/executor.ts";
+import { createTaskKind } from "../actors/task.ts";
 import { defineKind } from "../actors/runtime/kind.ts";
 
 type LifeContext = {
@@ -133,5 +135,28 @@ export const life = defineKind({ name: "life", version: 1, machine: lifeMachine 
 export const bell = defineKind({ name: "bell", version: 1, machine: bellMachine });
 export const counter = defineKind({ name: "counter", version: 1, machine: counterMachine });
 
+/** Does nothing, and says so. */
+const instant: Executor = {
+  name: "instant",
+  available: () => Promise.resolve({ ok: true, reason: null, details: {} }),
+  async run(_input, context) {
+    await context.send({ type: "executor.started" });
+    return {
+      exitCode: 0,
+      signal: null,
+      output: "done\n",
+      truncated: false,
+      outputBytes: 5,
+      workDir: null,
+      durationMs: 0,
+    };
+  },
+  reattach() {
+    throw new Error("Cannot take up work again: there is none");
+  },
+};
+
+const task = createTaskKind({ executors: { instant } });
+
 /** All kinds that a bench registers. */
-export const benchKinds = [life, bell, counter];
+export const benchKinds = [life, bell, counter, task];

@@ -9,6 +9,7 @@ import { latency } from "../bench/latency.ts";
 import type { BenchContext, SyncMode } from "../bench/lib/context.ts";
 import { type Figure, holds, ratioOf, shown } from "../bench/lib/figures.ts";
 import { restart } from "../bench/restart.ts";
+import { tasks } from "../bench/tasks.ts";
 import { timers } from "../bench/timers.ts";
 import { transitions } from "../bench/transitions.ts";
 import { runScript, UsageError } from "./lib/args.ts";
@@ -17,6 +18,7 @@ import { createOutput, type Output } from "./lib/output.ts";
 
 const BENCHES: { readonly [name: string]: (context: BenchContext) => Promise<Figure[]> } = {
   transitions,
+  tasks,
   latency,
   timers,
   restart,

@@ -39,12 +39,39 @@ const JOURNAL = [
   "outcome",
 ] as const;
 const TIMER = ["address", "id", "dueAt", "target", "event", "stamp"] as const;
+const EFFECT = [
+  "key",
+  "address",
+  "childId",
+  "type",
+  "src",
+  "input",
+  "attempt",
+  "bootId",
+  "notBefore",
+  "createdAt",
+] as const;
+const SLOT = [
+  "key",
+  "address",
+  "childId",
+  "pools",
+  "priority",
+  "share",
+  "seq",
+  "requestedAt",
+  "grantedAt",
+] as const;
+const LABEL = ["kind", "name", "value", "createdSeq"] as const;
 const TALLY = ["kind", "state", "status", "delta"] as const;
 
 const SCHEMA = [
   `create table actors (${names([...FIXED, ...CHANGING])}, primary key (address)) without rowid`,
   `create table journal (${names(JOURNAL)}, primary key (seq)) without rowid`,
   `create table timers (${names(TIMER)}, primary key (address, id)) without rowid`,
+  `create table effects (${names(EFFECT)}, primary key (key)) without rowid`,
+  `create table slots (${names(SLOT)}, primary key (key)) without rowid`,
+  `create table labels (${names(LABEL)}, primary key (createdSeq, name, value)) without rowid`,
   `create table tallies (${names(TALLY)}, primary key (kind, state, status)) without rowid`,
 ];
 
@@ -91,6 +118,9 @@ export function statementsOf(commit: Commit): InStatement[] {
   const isNew = ({ baseRevision }: { baseRevision: number }) => baseRevision === 0;
   const created = commit.actors.filter(isNew);
   const changed = commit.actors.filter((actor) => !isNew(actor));
+  const labels = commit.index.flatMap(({ kind, createdSeq, values }) =>
+    values.map((value) => ({ kind, createdSeq, ...value }))
+  );
   return [
     insert("actors", [...FIXED, ...CHANGING], { rows: created }),
     update(changed),
@@ -101,6 +131,15 @@ export function statementsOf(commit: Commit): InStatement[] {
       rows: commit.timers,
       conflict: "do update set dueAt = excluded.dueAt, stamp = excluded.stamp",
     }),
+    remove("effects", ["key"], commit.effectsDeleted.map((key) => ({ key }))),
+    insert("effects", EFFECT, { rows: commit.effects, conflict: "do nothing" }),
+    remove("slots", ["key"], commit.slotsDeleted.map((key) => ({ key }))),
+    insert("slots", SLOT, {
+      rows: commit.slots,
+      conflict: "do update set grantedAt = excluded.grantedAt",
+    }),
+    remove("labels", ["createdSeq"], commit.index),
+    insert("labels", LABEL, { rows: labels }),
     insert("tallies", TALLY, {
       rows: commit.tallies,
       conflict: "do update set delta = delta + excluded.delta",
