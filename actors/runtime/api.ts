@@ -263,10 +263,13 @@ export interface System {
    * the journal does not reach.
    */
   at(address: Address, revision: number): Promise<ActorRecord>;
-  /** Folds an actor's whole journal and compares with what is stored, byte for byte. */
+  /**
+   * Folds an actor's whole journal and compares with what is stored, byte for byte. `same` is null
+   * where another definition than the one in force wrote it: then there is nothing to compare with.
+   */
   replay(
     address: Address,
-  ): Promise<{ address: Address; revision: number; same: boolean; detail: string | null }>;
+  ): Promise<{ address: Address; revision: number; same: boolean | null; detail: string | null }>;
   /** All commits in order, until its signal aborts or the system stops. */
   feed(options?: FeedOptions): AsyncIterable<FeedItem>;
   /** The actor's stream from `after` on; with `follow`, until the actor ends. */

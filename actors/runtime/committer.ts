@@ -294,15 +294,20 @@ export class Committer {
     for (const envelope of envelopes) await this.#quarantine(envelope, error);
   }
 
-  /** Puts slots and watches in memory back to what is stored. */
+  /**
+   * Puts slots and watches in memory back to what is stored. Fails where the commit stands after
+   * all and only its answer was lost: then everything in memory is old.
+   */
   async #reload(): Promise<boolean> {
     try {
       await reloadClaims(this.world);
+      const stored = await this.ports.store.lastSeq();
+      if (stored !== this.seq) throw new Error(`The store is at seq ${stored}, not ${this.seq}`);
       this.#isCommitting = false;
       return true;
     } catch (cause) {
       // What is in memory is not what is stored, and cannot be made so.
-      const error = new StoreError("corrupt", "Cannot read slots after a failed commit", { cause });
+      const error = new StoreError("corrupt", "Cannot go on after a failed commit", { cause });
       this.close(error);
       this.ports.onStoreFailure(error, true);
       return false;

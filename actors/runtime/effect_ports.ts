@@ -85,8 +85,10 @@ function effectOfHook(
   if (hook === undefined) return undefined;
   const run = async (input: HookInput, context: EffectContext) => {
     let sent = 0;
+    const record = await parts.get(row.address);
+    context.signal.throwIfAborted();
     await hook.run({
-      record: await parts.get(row.address),
+      record,
       from: input.from,
       to: input.to,
       event: input.event,

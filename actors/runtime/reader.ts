@@ -231,7 +231,11 @@ async function at(parts: ReaderParts, address: Address, revision: number): Promi
 
 async function replay(parts: ReaderParts, address: Address) {
   const { row, kind } = await foldable(parts, address);
-  const { revision, parent, snapshot } = row;
+  const { revision, parent, snapshot, version } = row;
+  if (version !== kind.version) {
+    const detail = `written by definition ${version}, the one in force is ${kind.version}`;
+    return { address, revision, same: null, detail };
+  }
   try {
     const folded = await fold(parts.world.store, kind, { address, parent, revision });
     const detail = difference(folded, snapshot);

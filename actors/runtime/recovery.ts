@@ -10,7 +10,6 @@ import { type Committer, readAll, reloadClaims } from "./committer.ts";
 import { ACTION_MAX_ATTEMPTS } from "./limits.ts";
 import { prefetch } from "./loader.ts";
 import type { RecoveryReport } from "./api.ts";
-import type { Timers } from "./timers.ts";
 import type { World } from "./world.ts";
 
 /** Actors taken over in one commit. */
@@ -24,9 +23,9 @@ export type Pending = { row: EffectRow; how: "rerun" | "reattach" | "fail" };
 /** Reads what was in flight and says what to do with it. */
 export async function recover(
   world: World,
-  parts: { committer: Committer; timers: Timers; clock: Clock; lease: Lease; startedAt: number },
+  parts: { committer: Committer; clock: Clock; lease: Lease; startedAt: number },
 ): Promise<{ report: RecoveryReport; pending: Pending[] }> {
-  const { committer, timers, clock, lease, startedAt } = parts;
+  const { committer, clock, lease, startedAt } = parts;
   const { store } = world;
   committer.seq = await store.lastSeq();
   await reloadClaims(world);
@@ -48,7 +47,6 @@ export async function recover(
     unknownKinds: await unknownKinds(world),
     tookMs: 0,
   };
-  await timers.arm();
   report.tookMs = Math.round(performance.now() - startedAt);
   return { report, pending };
 }

@@ -153,14 +153,10 @@ class RootSystem implements System {
     if (paused) return await this.#look(startedAt);
     const waitMs = leaseWaitMs ?? 0;
     const lease = await this.#lease.take(world.bootId, waitMs);
-    const parts = { committer: this.#committer, timers: this.#timers, clock: this.#clock };
+    const parts = { committer: this.#committer, clock: this.#clock };
     const { report, pending } = await recover(world, { ...parts, lease, startedAt });
     this.#feed.begin(this.#committer.seq);
     await this.#options.sweep?.(new Set(pending.map((effect) => effect.row.key)));
-    world.effects = this.#effects;
-    this.#committer.holdGrants = false;
-    this.#isOpen = true;
-    this.#health = { status: "ready", reason: null };
     await this.#resume(pending);
     report.versions = await upgradeAll(world, this.#committer, () => this.#stopping !== undefined);
     this.#retention.start();
@@ -283,13 +279,19 @@ class RootSystem implements System {
     };
   }
 
-  /** Starts what was in flight when the last process ended. */
+  /** Takes up what was in flight when the last process ended, and opens the door. */
   async #resume(pending: readonly Pending[]): Promise<void> {
+    // In one go: whatever a commit may start or abort must find all that was in flight at work.
+    this.#world.effects = this.#effects;
     for (const { row, how } of pending) {
-      if (how !== "fail") {
-        this.#effects.start(row, { reattach: how === "reattach" });
-        continue;
-      }
+      if (how !== "fail") this.#effects.start(row, { reattach: how === "reattach" });
+    }
+    this.#committer.holdGrants = false;
+    this.#isOpen = true;
+    this.#health = { status: "ready", reason: null };
+    await this.#timers.arm();
+    for (const { row, how } of pending) {
+      if (how !== "fail") continue;
       await this.#effects.cutOff(row, {
         name: "InterruptedError",
         message: `The system stopped while attempt ${row.attempt - 1} ran`,
