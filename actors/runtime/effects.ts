@@ -59,6 +59,8 @@ export class EffectRunner {
   #work = new Map<string, Promise<void>>();
   #active = 0;
   #stopped = false;
+  /** Disarms the time limits of attempts that outlive the system. */
+  #deadlines = new Set<() => void>();
   /** Ends the waits for a store that refuses. */
   #pauses = new Set<() => void>();
   retries = 0;
@@ -132,6 +134,7 @@ export class EffectRunner {
     this.#live.clear();
     for (const wake of this.#pauses) wake();
     await this.#settled(graceMs);
+    for (const disarm of this.#deadlines) disarm();
   }
 
   /** Resolves when nothing runs any more, or after `ms`. */
@@ -213,6 +216,7 @@ export class EffectRunner {
         deadline.abort(new DOMException(`No result within ${timeoutMs} ms`, "TimeoutError"));
       })
       : () => {};
+    this.#deadlines.add(cancel);
     try {
       const resume = running.reattach ? effect.reattach : undefined;
       const call = resume ?? effect.run;
@@ -220,6 +224,7 @@ export class EffectRunner {
       return await untilExpired(work, deadline.signal);
     } finally {
       cancel();
+      this.#deadlines.delete(cancel);
       running.listeners.clear();
     }
   }
@@ -308,7 +313,7 @@ export class EffectRunner {
           });
           return;
         }
-        await this.#pause(STORE_RETRY_MS);
+        if (!this.#stopped) await this.#pause(STORE_RETRY_MS);
         if (this.#stopped) return;
       }
     }
