@@ -1,6 +1,6 @@
 /** What happens when the database cannot do what it should: full, locked, gone, or mute. */
 import { type Client, type Config, createClient, LibsqlError } from "@libsql/client";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { StoreError, type StoreFailure } from "../../actors/runtime/errors.ts";
 import { LibsqlStore } from "../../actors/store/libsql.ts";
 import { Connection } from "../../actors/store/libsql_connection.ts";
@@ -92,6 +92,17 @@ Deno.test("a store ends when a commit that it gave up turns out to stand", async
   });
 });
 
+Deno.test("a request that was given up changes nothing when it arrives late", async () => {
+  await withFragileStore(async ({ store, delayRequest }) => {
+    const limit = (limit: number) => store.commit(commitOn(0, { pools: [{ name: "p", limit }] }));
+    const arrive = delayRequest();
+    await rejectsWith("other", () => limit(1));
+    await limit(2);
+    await assertRejects(arrive, LibsqlError, "head.commits");
+    assertEquals(await store.listPools(), [{ name: "p", limit: 2 }]);
+  });
+});
+
 Deno.test("a store goes on once the database can be reached again", async () => {
   await withFragileStore(async ({ store, loseRequest, loseReopening }) => {
     loseRequest();
@@ -132,6 +143,8 @@ type Fragile = {
   loseAnswer(): void;
   /** The next transaction never gets there. */
   loseRequest(): void;
+  /** The next transaction is given up, and arrives when the function is called. */
+  delayRequest(): () => Promise<unknown>;
   /** The connection cannot be opened again the next time. */
   loseReopening(): void;
 };
@@ -143,6 +156,7 @@ async function withFragileStore(run: (fragile: Fragile) => Promise<void>): Promi
     const reset = () => new Error("connection reset");
     let fate: "stands" | "loses its answer" | "is lost" = "stands";
     let connects = true;
+    let arrive = (): Promise<unknown> => Promise.reject(new Error("nothing is under way"));
     const connect = (config: Config): Client => {
       if (!connects) {
         connects = true;
@@ -153,7 +167,14 @@ async function withFragileStore(run: (fragile: Fragile) => Promise<void>): Promi
       client.batch = async (...transaction) => {
         const happens = fate;
         fate = "stands";
-        if (happens === "is lost") throw reset();
+        if (happens === "is lost") {
+          // Its connection is replaced meanwhile.
+          arrive = async () => {
+            const late = createClient(config);
+            await late.batch(...transaction).finally(() => late.close());
+          };
+          throw reset();
+        }
         const results = await batch(...transaction);
         if (happens === "loses its answer") throw reset();
         return results;
@@ -170,6 +191,10 @@ async function withFragileStore(run: (fragile: Fragile) => Promise<void>): Promi
       store,
       loseAnswer: () => fate = "loses its answer",
       loseRequest: () => fate = "is lost",
+      delayRequest: () => {
+        fate = "is lost";
+        return () => arrive();
+      },
       loseReopening: () => connects = false,
     });
     await store.close();
