@@ -36,6 +36,7 @@ export type {
 
 export { createSystem } from "./actors/runtime/system.ts";
 export type {
+  ArchivedOf,
   FeedEntry,
   FeedItem,
   FeedOptions,

@@ -2,8 +2,11 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { createCommandExecutor } from "./adapters/executor/command.ts";
+import { taskAddress } from "../machines/task_context.ts";
+import { removeLeftovers } from "./adapters/executor/leftovers.ts";
 import { sweepOrphans } from "./adapters/executor/orphans.ts";
 import { createRedactor } from "./adapters/redact.ts";
+import { idOf } from "./runtime/address.ts";
 import type { SystemOptions } from "./runtime/api.ts";
 import type { KindDefinition } from "./runtime/kind.ts";
 import { createTaskKind } from "./task.ts";
@@ -22,10 +25,14 @@ export type KindsOptions = {
   log?: SystemOptions["log"];
 };
 
-/** What the server gives its system: the kinds, and how to end what an earlier server left. */
+/**
+ * What the server gives its system: the kinds, how to end what an earlier server left, and how to
+ * remove what archived tasks left.
+ */
 export type Kinds = {
   kinds: KindDefinition[];
   sweep: NonNullable<SystemOptions["sweep"]>;
+  tidy: NonNullable<SystemOptions["tidy"]>;
 };
 
 /** Makes the server's kinds over their real adapters. */
@@ -48,6 +55,16 @@ export function createKinds(options: KindsOptions): Kinds {
       createTaskKind({ executors: { command }, redact }),
       // New kinds go above this line.
     ],
+    tidy: async (archivedOf) => {
+      const removed = await removeLeftovers({
+        home,
+        archived: async (ids) => {
+          const addresses = await archivedOf(ids.map(taskAddress));
+          return new Set([...addresses].map(idOf));
+        },
+      });
+      if (removed > 0) log("info", "Removed directories of archived tasks", { removed });
+    },
     sweep: async (live) => {
       const { found, left } = await sweepOrphans({ instance, live });
       for (const { pid, key } of found) {

@@ -180,6 +180,9 @@ export type Logger = (
   fields?: { readonly [name: string]: unknown },
 ) => void;
 
+/** Those of the addresses whose actors have been archived. */
+export type ArchivedOf = (addresses: readonly Address[]) => Promise<ReadonlySet<Address>>;
+
 /** What a system is made of. Only `store` and `kinds` have no default. */
 export type SystemOptions = {
   store: Store;
@@ -204,6 +207,10 @@ export type SystemOptions = {
    * flight: the place to end processes of an earlier server that nobody owns any more.
    */
   sweep?: (liveKeys: ReadonlySet<string>) => Promise<void>;
+  /**
+   * Called now and then: the place to remove what adapters keep of actors that have been archived.
+   */
+  tidy?: (archived: ArchivedOf) => Promise<void>;
   /** Called once when the process must end: the store cannot be trusted any more. */
   onFatal?: (error: Error) => void;
 };

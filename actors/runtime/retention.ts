@@ -5,7 +5,8 @@
  */
 import type { Store } from "../store/store.ts";
 import { errorOf } from "./actor.ts";
-import type { Logger } from "./api.ts";
+import type { Address } from "./address.ts";
+import type { ArchivedOf, Logger } from "./api.ts";
 import type { Clock } from "./clock.ts";
 import { IDEMPOTENCY_TTL_MS } from "./limits.ts";
 
@@ -24,6 +25,8 @@ export type RetentionParts = {
   archiveAfterMs: number;
   /** Runs a round when no commit is being made. */
   between(work: () => Promise<void>): Promise<void>;
+  /** Removes what adapters keep of archived actors. */
+  tidy: ((archived: ArchivedOf) => Promise<void>) | undefined;
   /** Forgets what is in memory of archived actors. */
   forget(): void;
 };
@@ -59,11 +62,17 @@ export class Retention {
         if (actors > 0) forget();
         if (actors > 0) log("info", "Archived actors that ended long ago", { actors });
       });
+      if (!isFull) await this.parts.tidy?.((addresses) => this.#archivedOf(addresses));
       this.#later(isFull ? PAUSE_MS : EVERY_MS);
     } catch (error) {
       log("error", "Cannot archive", { error: errorOf(error) });
       this.#later(EVERY_MS);
     }
+  }
+
+  async #archivedOf(addresses: readonly Address[]): Promise<ReadonlySet<Address>> {
+    const rows = await this.parts.store.loadActors(addresses);
+    return new Set(rows.filter((row) => row.archivedAt !== null).map((row) => row.address));
   }
 
   #prune() {

@@ -125,6 +125,7 @@ class RootSystem implements System {
       log,
       archiveAfterMs: options.archiveAfterMs ?? Infinity,
       between: (work) => this.#committer.write(() => work()),
+      tidy: options.tidy,
       forget: () => this.#world.cache.clear(),
     });
     this.#writer = createWriter({

@@ -65,6 +65,18 @@ export async function releaseLease(
     sql: "update head set boot_id = '', expires_at = 0 where boot_id = ?1 and epoch = ?2",
     args: [bootId, epoch],
   }]);
-  // Closing would do it, but the addon keeps a closed connection until its statements are collected.
-  if (connection.target.where === "file") await connection.run("pragma wal_checkpoint(truncate)");
+  if (connection.target.where === "file") await foldLog(connection);
+}
+
+/**
+ * Moves the log into the file. Closing would do it, but the addon keeps a closed connection until
+ * its statements are collected.
+ */
+async function foldLog(connection: Connection): Promise<void> {
+  try {
+    await connection.run("pragma wal_checkpoint(truncate)");
+  } catch (error) {
+    // With the disk full there is no room to move it to. It is as durable where it is.
+    if (!(error instanceof StoreError) || error.failure !== "full") throw error;
+  }
 }
