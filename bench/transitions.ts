@@ -31,6 +31,7 @@ export async function transitions(context: BenchContext): Promise<Figure[]> {
       syncMode: context.syncMode,
       floor: median(rounds.map(({ floor }) => floor)),
       target: 20_000,
+      leastRatio: 0.25,
     });
   }
   return figures;

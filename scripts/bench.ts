@@ -7,7 +7,7 @@ import { feed } from "../bench/feed.ts";
 import { http } from "../bench/http.ts";
 import { latency } from "../bench/latency.ts";
 import type { BenchContext, SyncMode } from "../bench/lib/context.ts";
-import { type Figure, holds, ratioOf, shown } from "../bench/lib/figures.ts";
+import { type Figure, holds, promiseOf, ratioOf, shown } from "../bench/lib/figures.ts";
 import { restart } from "../bench/restart.ts";
 import { tasks } from "../bench/tasks.ts";
 import { timers } from "../bench/timers.ts";
@@ -92,6 +92,7 @@ function print(output: Output, figures: readonly Figure[]): void {
   const rows = figures.map((figure) => ({
     ...figure,
     ratio: ratioOf(figure),
+    promise: promiseOf(figure),
     holds: holds(figure),
   }));
   output.table(rows, [
@@ -105,7 +106,7 @@ function print(output: Output, figures: readonly Figure[]): void {
       value: (row) => row.ratio === null ? null : row.ratio.toFixed(2),
       align: "right",
     },
-    { title: "MUST HOLD", value: (row) => row.target === null ? null : shown(row.target) },
+    { title: "MUST HOLD", value: (row) => row.promise },
     { title: "HOLDS", value: (row) => row.holds === null ? null : row.holds ? "yes" : "no" },
   ]);
 }

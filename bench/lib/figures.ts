@@ -14,6 +14,8 @@ export type Figure = {
   floor: number | null;
   /** What must hold, in the unit: at least for rates, below for the rest. */
   target: number | null;
+  /** The ratio that must hold too. */
+  leastRatio?: number;
 };
 
 export type Unit = "transitions/s" | "events/s" | "entries/s" | "ms" | "MB";
@@ -29,9 +31,18 @@ export function ratioOf({ value, floor }: Figure): number | null {
 }
 
 /** Whether the figure holds what it must, or null where nothing is asked. */
-export function holds({ value, unit, target }: Figure): boolean | null {
+export function holds(figure: Figure): boolean | null {
+  const { value, unit, target, leastRatio = 0 } = figure;
   if (target === null) return null;
+  if ((ratioOf(figure) ?? Infinity) < leastRatio) return false;
   return isRate(unit) ? value >= target : value < target;
+}
+
+/** What must hold, in words. */
+export function promiseOf({ unit, target, leastRatio }: Figure): string | null {
+  if (target === null) return null;
+  const ratio = leastRatio === undefined ? "" : `, ratio ≥ ${leastRatio}`;
+  return `${isRate(unit) ? "≥" : "<"} ${shown(target)}${ratio}`;
 }
 
 /** A number with the digits that mean something. */
