@@ -1,0 +1,147 @@
+/**
+ * `deno task sim`: runs the real runtime on a simulated clock, store and outside, and looks whether
+ * what must always hold does. A seed that fails is made small and printed with its last happenings
+ * and the command that runs it again.
+ */
+import { runCampaign } from "../tests/simulation/campaign.ts";
+import { CRASH_POINTS, type CrashPoint } from "../tests/simulation/coverage.ts";
+import { KIND_NAMES, type KindName } from "../tests/simulation/kinds.ts";
+import { type Aim, commandOf, FAULTS, type Plan, planOf } from "../tests/simulation/plan.ts";
+import { shrink } from "../tests/simulation/shrink.ts";
+import { type Result, simulate } from "../tests/simulation/simulate.ts";
+import { type Arguments, runScript, UsageError } from "./lib/args.ts";
+import { EXIT } from "./lib/exit_codes.ts";
+import { createOutput, type Output } from "./lib/output.ts";
+
+/** Seeds, unless somebody says how many. */
+const SEEDS = 1_000;
+/** Transitions and crashes that are listed when they are missing. */
+const SHOWN = 20;
+
+const SPEC = {
+  name: "sim",
+  summary: "Simulates the runtime with crashes and faults from seeds, and checks its promises.",
+  options: {
+    seeds: { type: "integer", value: "N", help: `How many seeds (${SEEDS})` },
+    from: { type: "integer", value: "SEED", help: "The first of them (1)" },
+    seed: { type: "integer", value: "SEED", help: "This seed alone" },
+    kinds: { type: "string", value: "NAMES", help: "With --seed: these kinds, joined by commas" },
+    events: { type: "integer", value: "N", help: "With --seed: events of each user, at most" },
+    without: { type: "string", value: "FAULTS", help: `With --seed: without ${FAULTS.join()}` },
+    aim: {
+      type: "string",
+      value: "CRASH",
+      multiple: true,
+      help: 'With --seed: "KIND STATE EFFECT @ POINT", where to crash',
+    },
+    verbose: { type: "boolean", help: "With --seed: print everything that happens" },
+  },
+  exitCodes: { [EXIT.failed]: "A promise was broken" },
+  examples: ["deno task sim --seeds 2000", "deno task sim --seed 42 --verbose"],
+} as const;
+
+type Options = Arguments<typeof SPEC>["options"];
+
+if (import.meta.main) {
+  await runScript(SPEC, async ({ options }) => {
+    const output = createOutput(options);
+    if (options.seed === undefined) return await simulateMany(options, output);
+    return await simulateOne(planFrom(options, options.seed), options, output);
+  });
+}
+
+async function simulateMany({ seeds, from, json }: Options, output: Output): Promise<number> {
+  const startedAt = performance.now();
+  const range = { from: from ?? 1, count: seeds ?? SEEDS };
+  const campaign = await runCampaign(range, (text) => output.progress(text));
+  const seconds = (performance.now() - startedAt) / 1_000;
+  output.progress("");
+  const { failure, crashes, edges, ...counts } = campaign;
+  if (failure !== undefined) {
+    if (!json) output.note("A promise was broken; looking for the smallest run that breaks it …");
+    report(await shrink(failure), output);
+    return EXIT.failed;
+  }
+  output.result({ ...counts, seconds, violation: null, crashes, edges }, () =>
+    [
+      `${counts.seeds} seeds and ${counts.aimed} aimed runs: ${counts.events} events, ` +
+      `${counts.processes} processes, no promise broken (${seconds.toFixed(1)} s)`,
+      `Crash coverage: ${crashes.hit} of ${crashes.all} (effect in a state × point of death)`,
+      ...listed(crashes.missing.map(({ situation, point }) => `${situation} @ ${point}`)),
+      `Transitions: ${edges.hit} of ${edges.all}`,
+      ...listed(edges.missing),
+    ].join("\n"));
+  return EXIT.ok;
+}
+
+async function simulateOne(plan: Plan, options: Options, output: Output): Promise<number> {
+  const print = (line: string) => output.line({ happened: line }, line);
+  const result = await simulate(plan, options.verbose ? { print } : {});
+  if (result.violation !== undefined) {
+    report(result, output);
+    return EXIT.failed;
+  }
+  const { events, processes } = result;
+  output.result({ plan, events, processes, violation: null }, () => {
+    return `seed ${plan.seed}: ${events} events, ${processes} processes, no promise broken`;
+  });
+  return EXIT.ok;
+}
+
+function report({ plan, violation, trace }: Result, output: Output): void {
+  const command = commandOf(plan);
+  output.result(
+    { plan, violation: violation?.message, invariant: violation?.invariant, trace, command },
+    () =>
+      [
+        `Seed ${plan.seed} breaks a promise:`,
+        `  ${violation?.message}`,
+        `The last ${trace.length} happenings:`,
+        ...trace.map((line) => `  ${line}`),
+        `To run it again: ${command}`,
+      ].join("\n"),
+  );
+}
+
+function listed(missing: readonly string[]): string[] {
+  const shown = missing.slice(0, SHOWN).map((line) => `  missing: ${line}`);
+  const rest = missing.length - shown.length;
+  return rest > 0 ? [...shown, `  and ${rest} more`] : shown;
+}
+
+function planFrom(options: Options, seed: number): Plan {
+  const plan = planOf(seed);
+  const without = listOf(options.without, FAULTS, "--without");
+  const settings = Object.fromEntries(
+    FAULTS.map((fault) => [fault, plan.settings[fault] && !without.includes(fault)]),
+  ) as Plan["settings"];
+  const kinds: readonly KindName[] = options.kinds === undefined
+    ? plan.kinds
+    : listOf(options.kinds, KIND_NAMES, "--kinds");
+  return {
+    ...plan,
+    kinds,
+    settings,
+    events: options.events ?? plan.events,
+    aims: options.aim.map(aimFrom),
+  };
+}
+
+function aimFrom(text: string): Aim {
+  const [situation = "", named] = text.split(" @ ");
+  const point: CrashPoint | undefined = CRASH_POINTS.find((one) => one === named);
+  if (point !== undefined) return { situation, point };
+  throw new UsageError(`Cannot aim at "${text}": want a point of ${CRASH_POINTS.join(", ")}`);
+}
+
+function listOf<T extends string>(
+  text: string | undefined,
+  known: readonly T[],
+  option: string,
+): T[] {
+  return (text ?? "").split(",").filter((name) => name !== "").map((name) => {
+    const found = known.find((one) => one === name);
+    if (found !== undefined) return found;
+    throw new UsageError(`Cannot use ${option} "${name}": want ${known.join(", ")}`);
+  });
+}
