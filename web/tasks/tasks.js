@@ -97,7 +97,8 @@ async function take(entry) {
   const known = tasks.get(id);
   if (known === undefined) {
     const task = await (await call(`/v1/tasks/${encodeURIComponent(id)}`)).json();
-    putTask(task, { isNew: true });
+    // An older one has its place further down, and comes with "Older tasks".
+    if (isNewest(task)) putTask(task, { isNew: true });
   } else if (entry.revision > known.revision) {
     putTask({ ...known, state: entry.state, status: entry.status, revision: entry.revision });
   }
@@ -110,6 +111,10 @@ async function loadTasks(cursor) {
   for (const task of items) putTask(task);
   $("more").hidden = nextCursor === null;
   $("empty").hidden = tasks.size > 0;
+}
+
+function isNewest({ createdAt }) {
+  return [...tasks.values()].every((task) => task.createdAt <= createdAt);
 }
 
 function putTask(task, { isNew = false } = {}) {
@@ -144,7 +149,7 @@ function itemOf(task) {
 }
 
 function chipOf(state) {
-  const chip = element("span", { textContent: state });
+  const chip = element("span", { textContent: state.replace(/^running\./, ""), title: state });
   chip.dataset.state = moodOf(state);
   return chip;
 }
