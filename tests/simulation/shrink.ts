@@ -9,14 +9,17 @@ import { type Result, simulate } from "./simulate.ts";
 const MAX_TRIES = 200;
 
 /** The smallest failing plan that was found, and how it ended. */
-export async function shrink(failure: Result): Promise<Result> {
+export async function shrink(
+  failure: Result,
+  run: (plan: Plan) => Promise<Result> = simulate,
+): Promise<Result> {
   let smallest = failure;
   let tries = 0;
   for (let isSmaller = true; isSmaller && tries < MAX_TRIES;) {
     isSmaller = false;
     for (const plan of smallerThan(smallest.plan)) {
       tries += 1;
-      const result = await simulate(plan);
+      const result = await run(plan);
       if (result.violation?.invariant !== failure.violation?.invariant) continue;
       smallest = result;
       isSmaller = true;

@@ -9,7 +9,7 @@ import type { Plan } from "./plan.ts";
 import { castRoles } from "./roles.ts";
 import { meddle, play } from "./users.ts";
 import { Violation } from "./violation.ts";
-import { World } from "./world.ts";
+import { World, type WorldOptions } from "./world.ts";
 
 /** Things that may happen in one simulation; more is a livelock. */
 const MAX_HAPPENINGS = 60_000;
@@ -33,13 +33,10 @@ export type Result = {
 /** Runs a plan. Never throws: what goes wrong is in the result. */
 export async function simulate(
   plan: Plan,
-  options: { coverage?: Coverage; print?: (line: string) => void } = {},
+  options: { coverage?: Coverage } & Omit<WorldOptions, "findKind"> = {},
 ): Promise<Result> {
-  const { coverage = new Coverage(), print } = options;
-  const world = new World(plan, coverage, {
-    findKind: findKind(),
-    ...(print === undefined ? {} : { print }),
-  });
+  const { coverage = new Coverage(), ...rest } = options;
+  const world = new World(plan, coverage, { findKind: findKind(), ...rest });
   const stopListening = catchRejections(world);
   try {
     await run(world);

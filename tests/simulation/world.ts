@@ -24,6 +24,14 @@ import { Random } from "./random.ts";
 import { Trace } from "./trace.ts";
 import { Violation } from "./violation.ts";
 
+export type WorldOptions = {
+  findKind: ReturnType<typeof kindFinder>;
+  /** Told of everything that happens. */
+  print?: (line: string) => void;
+  /** Changes what the checks see of a commit, to prove that they see it. */
+  tamper?: (commit: Commit) => Commit;
+};
+
 /** Limits that the configuration gives. */
 const POOLS = { narrow: 1, wide: 2, system: 2 };
 /** Actors in memory: so few that they come and go all the time, or all of them. */
@@ -60,7 +68,7 @@ export class World {
   constructor(
     readonly plan: Plan,
     readonly coverage: Coverage,
-    options: { findKind: ReturnType<typeof kindFinder>; print?: (line: string) => void },
+    readonly options: WorldOptions,
   ) {
     this.random = new Random(plan.seed);
     this.clock = new SimulatedClock(this.random);
@@ -286,7 +294,8 @@ export class World {
     for (const result of results) this.coverage.crash(result, "before its result");
   }
 
-  #committed(process: Process, commit: Commit): void {
+  #committed(process: Process, written: Commit): void {
+    const commit = this.options.tamper?.(structuredClone(written)) ?? written;
     for (const situation of this.sites.after(commit)) {
       this.coverage.reach(situation, this.plan.seed);
     }
