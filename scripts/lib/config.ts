@@ -75,10 +75,10 @@ export function serverUrl(config: Config): string {
   return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
 }
 
-/** Makes paths absolute, and the database's out of the home's. */
+/** Makes paths absolute, and the database's out of the home's. No link is left in the home's. */
 function complete(config: Config, from: { host: Host; urlGiven: boolean }): Config {
-  const { userHome, cwd } = from.host;
-  const home = resolve(cwd, config.home.replace(/^~(?=\/|$)/, userHome));
+  const { userHome, cwd, realPath = (path: string) => path } = from.host;
+  const home = realPath(resolve(cwd, config.home.replace(/^~(?=\/|$)/, userHome)));
   const databaseUrl = from.urlGiven
     ? config.databaseUrl.replace(/^file:(?!\/)(.*)$/, (_, path) => `file:${resolve(cwd, path)}`)
     : `file:${join(home, "holdfast.db")}`;

@@ -2,6 +2,7 @@
  * Reads the configuration from where it is kept: holdfast.json (in the working directory, or the
  * file that `HOLDFAST_CONFIG` names), the environment and a script's flags.
  */
+import { basename, dirname, join } from "node:path";
 import type { OptionSpec } from "./args.ts";
 import { ConfigError, type Layer, mergeConfig, type SourcedConfig } from "./config.ts";
 import { type SettingName, settingNames, SETTINGS } from "./settings.ts";
@@ -30,6 +31,7 @@ export function readConfig(flags: { readonly [flag: string]: unknown } = {}): So
     userHome: Deno.env.get("HOME") ?? Deno.cwd(),
     cwd: Deno.cwd(),
     cores: navigator.hardwareConcurrency,
+    realPath,
   });
 }
 
@@ -66,6 +68,17 @@ function layerOf(
       return value === undefined ? [] : [[name, { name: label(name), value }]];
     }),
   );
+}
+
+/** Follows the links in what there is of a path. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if (!(error instanceof Deno.errors.NotFound) || parent === path) return path;
+    return join(realPath(parent), basename(path));
+  }
 }
 
 function readFile(path: string, { mustExist }: { mustExist: boolean }): string | undefined {

@@ -157,7 +157,16 @@ export const SETTINGS: { readonly [K in SettingName]: Setting } = {
 };
 
 /** What defaults depend on. */
-export type Host = { userHome: string; cwd: string; cores: number };
+export type Host = {
+  userHome: string;
+  cwd: string;
+  cores: number;
+  /**
+   * The path without links. Git names paths by it, and what the server may do is allowed by path:
+   * a directory with two names would be allowed under one of them.
+   */
+  realPath?: (path: string) => string;
+};
 
 /** All names, in the order in which they are shown. */
 export function settingNames(): SettingName[] {

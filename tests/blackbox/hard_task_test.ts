@@ -4,6 +4,7 @@
  * what happened, and a task that comes after it succeeds as before.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { makeRepository } from "../testing/git_server.ts";
 import { processOf } from "../testing/processes.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { ask, assertGoesOn, type Body, endOf, makeTask, runTask, until } from "./caller.ts";
@@ -134,6 +135,20 @@ Deno.test("a server brings each hard task to its end, and goes on", async (t) =>
       await assertGoesOn(server);
     });
   }
+});
+
+Deno.test("a server whose data directory is a link works on repositories too", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "holdfast_test_" });
+  await makeRepository(`${directory}/repository`);
+  await Deno.mkdir(`${directory}/real`);
+  await Deno.symlink(`${directory}/real`, `${directory}/link`);
+  {
+    await using server = await startServer({ home: `${directory}/link` });
+    const workspace = { repo: `${directory}/repository`, ref: "main" };
+    const task = await runTask(server, { command: ["cat", "file"], workspace });
+    assertEquals([task.state, task.result?.output], ["succeeded", "two"], task.error?.message);
+  }
+  await Deno.remove(directory, { recursive: true });
 });
 
 async function outputOf(server: TestServer, { id }: Body): Promise<string> {
