@@ -134,7 +134,7 @@ export class Model {
       case "message":
         return this.#takeMessage(row, before);
       case "deadLetter":
-        return hold(this.deadLetters.has(from), 1, () => `dead letter ${from} applied twice`);
+        return hold(this.deadLetters.delete(from), 1, () => `dead letter ${from} applied twice`);
     }
   }
 
@@ -150,6 +150,8 @@ export class Model {
       hold(effects.expected.has(key) || !ends, 3, () => `${key} has a second result`);
     }
     if (!ends) return;
+    const isCalledOff = row.event.includes('"name":"AbortError"');
+    hold(!isCalledOff, 5, () => `${row.address} got ${row.event} of ${key}, which was called off`);
     const isDone = row.event.startsWith('{"type":"xstate.done.');
     const hasRun = !isDone || effect === undefined || !this.#isOutside(effect) ||
       this.ports.hasSucceeded(key);

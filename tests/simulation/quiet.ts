@@ -53,24 +53,25 @@ function checkNotStuck({ model }: World, { address, status, snapshot, state }: S
 
 /** Every hook of every transition was carried out, those of a chain one after another. */
 function checkHooks({ model, outside }: World): void {
-  const before = new Map<string, string>();
-  for (const row of model.journal) {
-    if (row.outcome !== "taken") continue;
-    const from = before.get(row.address) ?? null;
-    before.set(row.address, row.state);
-    const hooks = model.actors.get(row.address)?.kind.definition.hooks ?? [];
-    if (hooks.length === 0 || from === row.state) continue;
-    const transition = `${row.address}/${row.revision}`;
-    const isInto = (state: string) => row.state.startsWith(state) && !from?.startsWith(state);
-    if (isInto("published")) {
-      for (const name of ["announce", "index", "mail"]) {
-        const runs = outside.runs.filter(({ key }) => key === `${transition}/hook.${name}`);
-        const isDone = runs.length > 0;
-        const chain = name === "index" ? `${transition}/hook.announce` : undefined;
-        const isAfter = chain === undefined || outside.hasSucceeded(chain);
-        hold(isDone === isAfter, 3, () => `hook ${name} of ${transition}: ${runs.length} runs`);
-      }
-    }
+  const states = new Map<string, string>();
+  for (const { address, revision, state, outcome } of model.journal) {
+    const from = states.get(address);
+    states.set(address, state);
+    const hooks = model.actors.get(address)?.kind.definition.hooks ?? [];
+    const isInto = state.startsWith("published") && !(from ?? "").startsWith("published");
+    if (outcome !== "taken" || hooks.length === 0 || !isInto) continue;
+    const runsOf = (name: string) =>
+      outside.runs.filter(({ key }) => key === `${address}/${revision}/hook.${name}`);
+    const isDone = (name: string) => runsOf(name).length > 0;
+    hold(isDone("announce") && isDone("mail"), 3, () => `hooks of ${address}/${revision} not run`);
+    // The second of the chain begins when the first has succeeded, and never before.
+    const first = runsOf("announce").find((run) => run.outcome === "succeeded");
+    const [second] = runsOf("index");
+    hold((first === undefined) === (second === undefined), 3, () => {
+      return `hook "index" of ${address}/${revision} ran ${runsOf("index").length} times`;
+    });
+    const isInTurn = second === undefined || (first?.ended ?? Infinity) < second.begun;
+    hold(isInTurn, 3, () => `hook "index" of ${address}/${revision} was begun too early`);
   }
 }
 

@@ -66,7 +66,7 @@ async function run(world: World): Promise<void> {
   const roles = castRoles(plan.kinds, random);
   const users = roles.map((role) => play(world, role));
   world.onMoment = (address) => {
-    if (!isOver && random.chance(0.1)) meddle(world, address, roles);
+    if (!isOver && random.chance(0.2)) meddle(world, address, roles);
   };
   const finished = Promise.all(users).then(() => void (isOver = true));
   const mischief = makeMischief(world, () => isOver);

@@ -4,6 +4,7 @@
  */
 import type { EventInput } from "../../actors/runtime/kind.ts";
 import type { Receipt, SendOptions } from "../../actors/runtime/system.ts";
+import { acceptedEvents } from "../../actors/runtime/step.ts";
 import type { KindName } from "./kinds.ts";
 import type { Answer } from "./process.ts";
 import { hold } from "./violation.ts";
@@ -46,8 +47,10 @@ export async function play(world: World, role: Role): Promise<void> {
 /** Sends something at the very moment at which it does most harm. */
 export function meddle(world: World, address: string, roles: readonly Role[]): void {
   const role = roles.find(({ kind, id }) => address === `${kind}:${id}`);
-  if (role === undefined || world.process.phase !== "ready") return;
-  void send(world, address, world.random.pick(role.events), {});
+  const actor = world.model.actors.get(address);
+  if (role === undefined || actor === undefined || world.process.phase !== "ready") return;
+  const accepted = acceptedEvents(actor.snapshot).filter((type) => role.events.includes(type));
+  if (accepted.length > 0) void send(world, address, world.random.pick(accepted), {});
 }
 
 /** Has the actor made; tries again until it is known to be there. */

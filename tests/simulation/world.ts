@@ -244,9 +244,17 @@ export class World {
 
   async #latency(process: Process): Promise<void> {
     if (this.random.chance(0.25)) {
+      if (this.random.chance(0.01)) this.#nudgeClock();
       await this.clock.sleep(this.random.int(0, this.random.chance(0.1) ? 200 : 3), process);
     }
     if (!process.alive) await never();
+  }
+
+  /** Somebody else keeps the clock in time while the store is at work. */
+  #nudgeClock(): void {
+    if (!this.faults.calm && this.plan.settings.clockJumps) {
+      this.clock.jump(this.random.int(-2_000, 2_000));
+    }
   }
 
   /** Clearing away what an earlier process left takes its time. */
