@@ -88,6 +88,7 @@ export {
   BlockedError,
   DrainingError,
   EventFailedError,
+  InvalidPayloadError,
   KeyReusedError,
   NotAcceptedError,
   NotDurableError,

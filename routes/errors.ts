@@ -9,6 +9,7 @@ import {
   BlockedError,
   DrainingError,
   EventFailedError,
+  InvalidPayloadError,
   KeyReusedError,
   NotAcceptedError,
   NotFoundError,
@@ -142,6 +143,7 @@ function describePlain(error: unknown): Description {
   if (error instanceof KeyReusedError) return is("key-reused");
   if (error instanceof EventFailedError) return is("event-failed");
   if (error instanceof TooLargeError) return is("too-large");
+  if (error instanceof InvalidPayloadError) return is("invalid");
   if (error instanceof DrainingError) return is("draining", retryAfter(UNAVAILABLE_RETRY_AFTER_S));
   if (error instanceof HTTPException && error.status < 500) return is("malformed");
   return { slug: "internal", detail: "The server failed; its log says why", more: {} };

@@ -12,6 +12,7 @@ import { hookRows } from "./hooks.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { carryOut } from "./carry_out.ts";
 import { MAX_SNAPSHOT_BYTES } from "./limits.ts";
+import { blobsIn } from "./payload.ts";
 import { persist, type StepResult } from "./step.ts";
 import type { Receipt } from "./api.ts";
 import type { World } from "./world.ts";
@@ -63,9 +64,9 @@ export async function advance(
   if (indexed !== undefined && indexed !== actor.indexed) writeIndex(draft, stepped, indexed);
   draft.stage(before.exists ? actor : undefined, stepped, snapshotText);
   world.counters.transitions += 1;
-  for (const [sha, data] of prepared.blobs) {
-    draft.rows.blobs.push({ sha, data, address: actor.address, at: draft.at });
-  }
+  for (const [sha, data] of prepared.blobs) draft.keepBlob(sha, data, actor.address);
+  // A reference may have come with a message: then another actor brought the blob.
+  for (const sha of blobsIn(snapshotText + row.event)) draft.keepBlob(sha, null, actor.address);
   await carryOut(world, draft, { actor: stepped, prepared, depth: turn.depth });
   const from = before.exists ? actor.state : null;
   draft.starts.push(...hookRows(world, { from, actor: stepped, event: turn.event, at: draft.at }));

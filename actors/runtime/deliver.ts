@@ -49,7 +49,7 @@ export async function deliver(
     ? await create(world, draft, envelope)
     : await apply(world, draft, envelope);
   for (const [sha, data] of envelope.blobs ?? []) {
-    draft.rows.blobs.push({ sha, data, address: target, at: draft.at });
+    draft.keepBlob(sha, data, target);
   }
   if (taken !== undefined) return answer(draft, envelope, taken);
   if (envelope.type === "event" && envelope.origin.type === "effect" && settle !== undefined) {

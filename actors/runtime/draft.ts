@@ -5,6 +5,7 @@
  */
 import {
   type ActorStatus,
+  type BlobWrite,
   type Commit,
   type EffectRow,
   emptyCommit,
@@ -59,6 +60,7 @@ export class Draft {
   /** By address and id; undefined for one that is deleted. */
   #timers = new Map<Address, Map<string, TimerRow | undefined>>();
   #index = new Map<Address, IndexWrite>();
+  #blobs = new Map<string, BlobWrite>();
   #cleared = new Set<Address>();
   #slots = new Map<string, SlotRow | undefined>();
   #watches = new Map<string, { row: WatchRow; deleted: boolean }>();
@@ -125,6 +127,13 @@ export class Draft {
       (this.#timers.get(row.address)?.has(row.id) ?? false);
   }
 
+  /** Stores a blob for an actor, or writes down that one more actor refers to it. */
+  keepBlob(sha: string, data: string | null, address: Address): void {
+    const key = `${sha} ${address}`;
+    const known = this.#blobs.get(key);
+    this.#blobs.set(key, { sha, data: data ?? known?.data ?? null, address, at: this.at });
+  }
+
   /** The values to filter lists by; those of an actor replace one another. */
   writeIndex(write: IndexWrite): void {
     this.#index.set(write.address, write);
@@ -178,6 +187,7 @@ export class Draft {
     rows.effects.push(...this.starts);
     rows.timersCleared.push(...this.#cleared);
     rows.index.push(...this.#index.values());
+    rows.blobs.push(...this.#blobs.values());
     for (const [address, timers] of this.#timers) {
       for (const [id, row] of timers) {
         if (row === undefined) rows.timersDeleted.push({ address, id });

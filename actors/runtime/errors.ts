@@ -74,6 +74,12 @@ export class BlockedError extends Error {
   override name = "BlockedError";
 }
 
+/** An event or input that no actor may be sent: a reserved type or field. */
+export class InvalidPayloadError extends TypeError {
+  /** Always `InvalidPayloadError`. */
+  override name = "InvalidPayloadError";
+}
+
 /** A value is larger than its bound. */
 export class TooLargeError extends Error {
   /** What logs and records call it. */

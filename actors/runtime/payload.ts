@@ -3,7 +3,7 @@
  * A blob's place in the JSON is taken by `{"$blob": sha256, "bytes": n}`, which reads turn back.
  */
 import { createHash } from "node:crypto";
-import { TooLargeError } from "./errors.ts";
+import { InvalidPayloadError, TooLargeError } from "./errors.ts";
 import { BLOB_THRESHOLD_BYTES, MAX_BLOB_BYTES, MAX_EVENT_BYTES } from "./limits.ts";
 
 /** What is shown in the place of a value that is not. */
@@ -12,10 +12,22 @@ const HIDDEN = "[hidden]";
 export type BlobRef = { readonly $blob: string; readonly bytes: number };
 export type Blobs = Map<string, string>;
 
-/** A value as JSON would give it back, long strings moved out. Throws `TooLargeError`. */
-export function toPayload<T>(value: T, what: string): { value: T; blobs: Blobs | undefined } {
+/**
+ * A value as JSON would give it back, long strings moved out. Throws `TooLargeError`, and
+ * `InvalidPayloadError` where what comes from outside holds a reference: those are the runtime's alone.
+ */
+export function toPayload<T>(
+  value: T,
+  what: string,
+  { mayRefer = false }: { mayRefer?: boolean } = {},
+): { value: T; blobs: Blobs | undefined } {
   const text = JSON.stringify(value);
   if (text === undefined) return { value: undefined as T, blobs: undefined };
+  if (!mayRefer && text.includes('"$blob":')) {
+    throw new InvalidPayloadError(
+      `Cannot take ${what}: a field is named "$blob", which is reserved`,
+    );
+  }
   if (text.length <= BLOB_THRESHOLD_BYTES) return { value: JSON.parse(text), blobs: undefined };
   const blobs: Blobs = new Map();
   const spilled = JSON.stringify(JSON.parse(text, (_key, part) => spill(part, blobs)));
@@ -26,6 +38,12 @@ export function toPayload<T>(value: T, what: string): { value: T; blobs: Blobs |
     );
   }
   return { value: JSON.parse(spilled), blobs };
+}
+
+/** The blobs that a JSON text refers to. */
+export function blobsIn(text: string): string[] {
+  if (!text.includes('"$blob":')) return [];
+  return [...text.matchAll(/"\$blob":"([0-9a-f]{64})"/g)].flatMap(([, sha]) => sha ?? []);
 }
 
 /** A value with its blobs put back. */

@@ -31,7 +31,7 @@ export function prepare(actor: Owner, commands: readonly Command[]): Prepared {
 
 function check(actor: Owner, command: Command, blobs: Blobs): Command {
   const json = <T>(value: T, what: string): T => {
-    const payload = toPayload(value, `${what} of ${actor.address}`);
+    const payload = toPayload(value, `${what} of ${actor.address}`, { mayRefer: true });
     for (const [sha, data] of payload.blobs ?? []) blobs.set(sha, data);
     return payload.value;
   };

@@ -70,12 +70,14 @@ export function createReader(parts: ReaderParts): Reader {
     deadLetters: async ({ cursor, limit } = {}) => {
       const size = pageSize(limit);
       const after = cursor === undefined ? undefined : parseCursor(cursor);
-      const rows = await parts.world.store.listDeadLetters(after, size + 1);
+      const rows = await parts.world.store.listDeadLetters(after, size);
       const shown = rows.map((row) => {
         const event: unknown = JSON.parse(row.event);
         return { ...row, event: JSON.stringify(parts.redact(kindOf(row.address), event)) };
       });
-      return page(shown, size, (row) => row.seq);
+      // Letters of one seq come together, so a page may be longer than was asked for.
+      const last = shown.length < size ? undefined : shown.at(-1);
+      return { items: shown, nextCursor: last === undefined ? null : cursorAt(last.seq) };
     },
     stream: (address, channel, options = {}) => stream(parts, { address, channel, ...options }),
   };
@@ -349,10 +351,14 @@ function parseCursor(cursor: string): number {
   return position;
 }
 
+function cursorAt(position: number): string {
+  return `c${position.toString(36)}`;
+}
+
 /** One row more than asked for says that there is another page. */
 function page<Row>(rows: Row[], size: number, position: (row: Row) => number) {
   const items = rows.slice(0, size);
   const last = items.at(-1);
   const hasMore = rows.length > size && last !== undefined;
-  return { items, nextCursor: hasMore ? `c${position(last).toString(36)}` : null };
+  return { items, nextCursor: hasMore ? cursorAt(position(last)) : null };
 }

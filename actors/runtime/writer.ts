@@ -6,7 +6,7 @@ import { type Address, addressOf, isAddress } from "./address.ts";
 import type { PoolStatus, Receipt, SendOptions, System } from "./api.ts";
 import type { Committer } from "./committer.ts";
 import type { EventEnvelope, JsonEvent, Settle, SpawnEnvelope } from "./envelope.ts";
-import { KeyReusedError, NotFoundError } from "./errors.ts";
+import { InvalidPayloadError, KeyReusedError, NotFoundError } from "./errors.ts";
 import type { Json } from "./json.ts";
 import type { EventInput } from "./kind.ts";
 import { MAX_KEY_CHARS } from "./limits.ts";
@@ -73,7 +73,9 @@ async function send(
   const { address, event, options } = request;
   if (!isAddress(address)) throw new NotFoundError(`Cannot find "${address}": want "kind:id"`);
   if (typeof event.type !== "string" || event.type === "" || event.type.startsWith("xstate.")) {
-    throw new TypeError(`Cannot send event "${event.type}": want a type of the machine's own`);
+    throw new InvalidPayloadError(
+      `Cannot send event "${event.type}": want a type of the machine's own`,
+    );
   }
   check(parts, options);
   const { value, blobs } = toPayload(event, `event "${event.type}" for ${address}`);

@@ -32,6 +32,10 @@ const counter = setup({
       ({ event }) => actorAt(event.to ?? ""),
       { type: "count" },
     ),
+    hand: sendTo(
+      ({ event }) => actorAt(event.to ?? ""),
+      ({ event }) => ({ type: "note", text: event.text }),
+    ),
     bounce: sendTo(({ event }) => actorAt(event.to ?? ""), ({ self }) => ({
       type: "bounce",
       to: self.id,
@@ -49,6 +53,7 @@ const counter = setup({
         explode: { actions: "explode" },
         note: { actions: "note" },
         pass: { actions: "pass" },
+        hand: { actions: "hand" },
         bounce: { actions: "bounce" },
         shout: { guard: "isLoud", target: "closed" },
         close: "closed",
@@ -252,6 +257,29 @@ Deno.test("a long string moves to a blob, and comes back in what is read", async
   assertEquals(row !== undefined && row.snapshot.length < 1_000, true);
   assertEquals((await system.get("counter:a")).context.notes, [text]);
   assertEquals((await system.at("counter:a", 2)).context.notes, [text]);
+});
+
+Deno.test("a blob that another actor brought is kept for whoever refers to it", async () => {
+  const world = await startWorld(kinds, { archiveAfterMs: 1 });
+  const { system, store, clock } = world;
+  for (const id of ["a", "b"]) await system.spawn("counter", id, {});
+  const text = "long ".repeat(10_000);
+  await system.send("counter:a", { type: "hand", to: "counter:b", text });
+  await system.send("counter:a", { type: "close" });
+  await clock.advance(2 * 60 * 60_000);
+  assertEquals((await store.listActors({ archived: true, limit: 9 })).length, 1);
+  assertEquals((await system.get("counter:b")).context.notes, [text]);
+});
+
+Deno.test("send() refuses a reference to a blob that comes from outside", async () => {
+  const { system } = await startWorld(kinds);
+  await system.spawn("counter", "a", {});
+  const text = { $blob: "0".repeat(64), bytes: 1 };
+  await assertRejects(
+    () => system.send("counter:a", { type: "note", text }),
+    TypeError,
+    "reserved",
+  );
 });
 
 Deno.test("a message reaches its actor in the sender's commit", async () => {

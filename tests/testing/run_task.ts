@@ -39,7 +39,8 @@ export function taskCommand(
   { env = {}, root = ROOT, cwd = root }: TaskOptions = {},
 ): Deno.Command {
   const inherited = Object.entries(Deno.env.toObject())
-    .filter(([variable]) => !variable.startsWith("HOLDFAST_"));
+    // INIT_CWD says where npm was called, where the tests themselves are run by it.
+    .filter(([variable]) => !variable.startsWith("HOLDFAST_") && variable !== "INIT_CWD");
   return new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "--config", join(root, "deno.json"), name, ...args],
     cwd,
