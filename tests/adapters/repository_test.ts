@@ -89,10 +89,9 @@ Deno.test("run() keeps the worktree of a task for its next attempt", () =>
     const work = "git switch --quiet -c work; echo more >> file; touch $(git rev-parse --git-dir)";
     await shell(executor, at, `${work}/index.lock`);
     await commitFile(source, "file", "three");
-    assertEquals(
-      await shell(executor, at, "git commit --quiet --all --message x; git branch --show-current"),
-      "work",
-    );
+    const commit =
+      "git -c user.name=A -c user.email=a@example.org commit --quiet --all --message x";
+    assertEquals(await shell(executor, at, `${commit}; git branch --show-current`), "work");
     // Other tasks see the remote's branches, and their own state.
     const other = { ...at, taskId: "b" };
     assertEquals(await shell(executor, other, "cat file; git status --short"), "three");
