@@ -30,7 +30,9 @@ export class NotAcceptedError extends Error {
     readonly accepts: readonly string[],
   ) {
     const list = accepts.length > 0 ? `it accepts ${accepts.join(", ")}` : "it accepts no event";
-    super(`Cannot apply "${event}" to ${address}: state is "${state}", ${list}`);
+    // The state names it, and a guard has said no.
+    const refused = accepts.includes(event) ? "which takes it only under conditions; " : "";
+    super(`Cannot apply "${event}" to ${address}: state is "${state}", ${refused}${list}`);
   }
 }
 

@@ -278,20 +278,22 @@ async function waitFor(
       const found = await get(parts, address);
       if (done(found)) return found;
       signal?.throwIfAborted();
-      if (feed.isClosed) {
-        throw new DrainingError(`Cannot wait for ${address}: the system has stopped`);
-      }
       if (isLate) {
         const message = `${address} is "${found.state}" after ${timeoutMs} ms`;
         throw new DOMException(message, "TimeoutError");
       }
       if (!changed) await new Promise<void>((resolve) => wake = resolve);
+      if (feed.isClosed) throw stopped(address);
     }
   } finally {
     stopListening();
     signal?.removeEventListener("abort", notify);
     cancel();
   }
+}
+
+function stopped(address: Address): DrainingError {
+  return new DrainingError(`Cannot wait for ${address}: the system has stopped`);
 }
 
 async function* stream(
@@ -326,8 +328,10 @@ async function* stream(
       yield* rows;
       after = rows.at(-1)?.seq ?? after;
       if (rows.length === STREAM_PAGE) continue;
-      if (hasEnded || !follow || parts.feed.isClosed) return;
+      if (hasEnded || !follow) return;
       if (!changed) await new Promise<void>((resolve) => wake = resolve);
+      // Once the system has stopped there is nothing to read from any more.
+      if (parts.feed.isClosed) return;
     }
   } finally {
     for (const stop of stops) stop();

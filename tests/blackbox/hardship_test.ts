@@ -126,6 +126,23 @@ Deno.test("a server that is told to stop lets running work end, and takes nothin
   assertEquals([task.state, task.attempt, task.result?.output], ["succeeded", 1, "went\n"]);
 });
 
+Deno.test("a server that stops ends the streams of those who listen, without a word of failure", async () => {
+  await using server = await startServer();
+  const { id } = await makeTask(server, { command: ["sh", "-c", "echo here; exec sleep 600"] });
+  await untilState(server, id, "running.working");
+  const paths = ["/v1/feed", `/v1/tasks/${id}/stream`, `/v1/tasks/${id}/output?follow=true`];
+  const streams = await Promise.all(paths.map((path) => server.fetch(path)));
+  const waiting = ask(server, `/v1/tasks/${id}?waitMs=60000`);
+  server.signal("SIGTERM");
+  const [feed, stream, output] = await Promise.all(streams.map((answer) => answer.text()));
+  assertStringIncludes(feed ?? "", "retry:");
+  assertStringIncludes(stream ?? "", "event: state");
+  assertEquals(output, "here\n");
+  assertEquals((await waiting).body.type, "urn:holdfast:problem:draining");
+  assertEquals(await server.ended(), { code: 0, signal: null });
+  assertEquals(server.log.filter((line) => line.includes(`"level":"error"`)), []);
+});
+
 Deno.test("a server cuts off what does not end in time, and runs it again after a restart", async () => {
   await using server = await startServer({ env: { HOLDFAST_DRAIN_MS: "200" } });
   const script = "echo run >> runs; test $(wc -l < runs) -ge 2 || exec sleep 600";
