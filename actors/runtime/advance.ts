@@ -66,7 +66,9 @@ export async function advance(
   world.counters.transitions += 1;
   for (const [sha, data] of prepared.blobs) draft.keepBlob(sha, data, actor.address);
   // A reference may have come with a message: then another actor brought the blob.
-  for (const sha of blobsIn(snapshotText + row.event)) draft.keepBlob(sha, null, actor.address);
+  for (const text of [snapshotText, row.event]) {
+    for (const sha of blobsIn(text)) draft.keepBlob(sha, null, actor.address);
+  }
   await carryOut(world, draft, { actor: stepped, prepared, depth: turn.depth });
   const from = before.exists ? actor.state : null;
   draft.starts.push(...hookRows(world, { from, actor: stepped, event: turn.event, at: draft.at }));

@@ -27,7 +27,7 @@ export type CommitFate =
 export type StoreHost = {
   owner: Owner;
   /** Takes a while, or no time at all; never returns once the process is dead. */
-  latency(): Promise<void>;
+  latency(what: "commit" | "read"): Promise<void>;
   /** Throws where a read fails. */
   beforeRead(what: string): void;
   fateOf(commit: Commit): CommitFate;
@@ -175,7 +175,7 @@ export class CrashingStore implements Store {
     // What is written is what was handed over, whatever becomes of the caller's object.
     const fate = this.#alive(this.host.fateOf(commit)) ?? await never();
     if (fate.type === "dies" && fate.when === "before") return await this.#die("before a commit");
-    await this.host.latency();
+    await this.host.latency("commit");
     if (fate.type === "dies" && fate.when === "torn") return await this.#die("within a commit");
     if (fate.type === "fails") {
       throw new StoreError(fate.failure, `Cannot commit: ${fate.failure}, as simulated`);
@@ -183,7 +183,7 @@ export class CrashingStore implements Store {
     await this.inner.commit(commit);
     this.host.committed(commit);
     if (fate.type === "dies") return await this.#die("after a commit");
-    await this.host.latency();
+    await this.host.latency("commit");
     if (fate.type === "unanswered") {
       throw new StoreError("other", "Cannot commit: the answer was lost, as simulated");
     }
@@ -193,7 +193,7 @@ export class CrashingStore implements Store {
     if (!this.host.owner.alive) return await never();
     this.busy += 1;
     try {
-      await this.host.latency();
+      await this.host.latency("read");
       this.host.beforeRead(what);
       if (!this.host.owner.alive) return await never();
       const result = await work();
