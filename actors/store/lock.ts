@@ -29,7 +29,9 @@ export async function takeLock(databasePath: string, holder: LockHolder): Promis
     await file.write(new TextEncoder().encode(JSON.stringify(holder)));
   } catch (error) {
     file.close();
-    throw error;
+    if (error instanceof StoreError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StoreError("other", `Cannot take ${databasePath}: ${reason}`, { cause: error });
   }
   return {
     release: () => {
