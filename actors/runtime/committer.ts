@@ -290,7 +290,7 @@ export class Committer {
     }
     if (!await this.#reload()) return refuse();
     if (envelopes.length > 1) return await this.#isolate(envelopes);
-    if (draft !== undefined) { for (const reject of draft.onFailure) reject(error); }
+    for (const reject of draft?.onFailure ?? []) reject(error);
     for (const envelope of envelopes) await this.#quarantine(envelope, error);
   }
 
