@@ -33,7 +33,7 @@ export function situationOf(kind: string, state: string, src: string): Situation
 export type Missing = { situation: Situation; point: CrashPoint; seeds: readonly number[] };
 
 /** Seeds kept for one situation. */
-const MAX_SEEDS = 12;
+const MAX_SEEDS = 24;
 
 export class Coverage {
   /** Situations that were reached, each with seeds that reach it. */

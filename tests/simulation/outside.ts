@@ -90,14 +90,18 @@ export class Outside {
     const run = this.#begin(process, src, context);
     this.host.begins(process, run, context.signal);
     if (!process.alive) return await never();
-    const isHurried = this.#isCalm || this.hurried.has(context.key);
+    const isAimedAt = this.hurried.has(context.key);
+    const isHurried = this.#isCalm || isAimedAt;
     const isDeaf = !isHurried && this.random.chance(0.05);
     try {
       if (!isHurried && this.random.chance(0.03)) await this.#hang(process, context.signal);
       if (!isHurried) await this.#goOn(process, context, { habits, isDeaf });
       if (!isHurried && this.random.chance(0.03)) await this.#hang(process, context.signal);
       if (!isHurried && this.random.chance(0.2)) throw this.#failure(habits);
-      await this.#wait(process, context.signal, { ms: this.random.int(0, 20), isDeaf });
+      await this.#wait(process, context.signal, {
+        ms: isAimedAt ? 0 : this.random.int(0, 20),
+        isDeaf,
+      });
     } catch (error) {
       run.outcome = "failed";
       run.ended = this.#order++;

@@ -73,11 +73,28 @@ const TAMPERINGS: readonly Tampering[] = [
     change: ({ timersDeleted, timersCleared }) =>
       timersCleared.length === 0 && removed(timersDeleted),
   },
-  { name: "an effect is not begun", breaks: 3, change: ({ effects }) => removed(effects) },
+  {
+    name: "an effect is not begun",
+    breaks: 3,
+    change: (commit) => {
+      const [lost] = commit.effects.filter(({ type, attempt }) =>
+        type === "invoke" && attempt === 1
+      );
+      commit.effects = commit.effects.filter((row) => row !== lost);
+      return lost !== undefined;
+    },
+  },
   {
     name: "an effect that ended stays",
     breaks: 3,
-    change: ({ effectsDeleted }) => removed(effectsDeleted),
+    change: (commit) => {
+      const { effectsDeleted, journal } = commit;
+      const kept = effectsDeleted.find((key) =>
+        journal.some((row) => row.cause === `effect/${key}`)
+      );
+      commit.effectsDeleted = effectsDeleted.filter((key) => key !== kept);
+      return kept !== undefined;
+    },
   },
   {
     name: "an effect that nobody wants is begun",
