@@ -301,7 +301,7 @@ export class EffectRunner {
 
   /** Sees a result through to the database, also when the disk is full for a while. */
   async #report(running: Running, write: () => Promise<void>): Promise<void> {
-    const { clock, log } = this.ports;
+    const { log } = this.ports;
     while (!running.isUnwanted) {
       try {
         return await write();
