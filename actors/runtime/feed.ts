@@ -92,6 +92,8 @@ export class Feed {
         }
         const end = this.#lastSeq;
         const rows = await this.store.journal(queryOf(cursor, options));
+        // Archiving in between may have cut rows out of the page: then the reader is told so.
+        if (cursor < await this.store.oldestSeq() - 1) continue;
         for (const row of rows) {
           if (matches(row, options)) yield { type: "entry", entry: this.redact(entryOf(row)) };
         }
