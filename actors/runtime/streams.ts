@@ -23,6 +23,7 @@ export class Streams {
   #bytes = 0;
   #lastSeq = new Map<string, number>();
   #listeners = new Map<string, Set<() => void>>();
+  #isClosed = false;
   #cancelFlush: (() => void) | undefined;
 
   constructor(
@@ -32,6 +33,7 @@ export class Streams {
   ) {}
 
   append(address: Address, channel: string, data: string): void {
+    if (this.#isClosed) return;
     const at = this.clock.now();
     for (let from = 0; from < data.length; from += MAX_STREAM_CHUNK_BYTES) {
       const piece = data.slice(from, from + MAX_STREAM_CHUNK_BYTES);
@@ -40,6 +42,13 @@ export class Streams {
     this.#bytes += data.length;
     if (this.#bytes >= STREAM_FLUSH_BYTES) this.flush();
     else this.#cancelFlush ??= this.clock.wake(at + STREAM_FLUSH_MS, () => this.flush());
+  }
+
+  /** Takes nothing any more: who goes on writing has not minded that it was called off. */
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
   }
 
   get isEmpty(): boolean {

@@ -352,6 +352,7 @@ class RootSystem implements System {
     this.#committer.close();
     // The last commits may have armed a wake-up.
     this.#timers.stop();
+    this.#streams.close();
     this.#feed.close();
     if (hasFailed) this.#lease.stop();
     else await this.#lease.release();

@@ -6,6 +6,7 @@ import type {
   ActorQuery,
   Commit,
   JournalQuery,
+  PruneReport,
   PruneRequest,
   Store,
 } from "../../actors/store/store.ts";
@@ -34,6 +35,8 @@ export type StoreHost = {
   die(why: string): void;
   /** The commit stands. Called before anyone is told. */
   committed(commit: Commit): void;
+  /** Old history was cut. */
+  pruned(report: PruneReport): void;
 };
 
 export class CrashingStore implements Store {
@@ -162,7 +165,11 @@ export class CrashingStore implements Store {
     return this.#do("lastStreamSeq", () => this.inner.lastStreamSeq(address, channel));
   }
   prune(request: PruneRequest) {
-    return this.#do("prune", () => this.inner.prune(request));
+    return this.#do("prune", async () => {
+      const report = await this.inner.prune(request);
+      this.host.pruned(report);
+      return report;
+    });
   }
   backup(path: string) {
     return this.#do("backup", () => this.inner.backup(path));

@@ -68,7 +68,12 @@ export class FeedReader {
   }
 
   #take(item: FeedItem): void {
-    hold(item.type === "entry", 7, () => `a reader at ${this.cursor} was reset, nothing was cut`);
+    if (item.type === "reset") {
+      const isBehind = this.world.isCut && item.oldest - 1 > this.cursor;
+      hold(isBehind, 7, () => `a reader at ${this.cursor} was reset to ${item.oldest} for nothing`);
+      this.cursor = item.oldest - 1;
+      return;
+    }
     const { entry } = item;
     const { journal } = this.world.model;
     hold(entry.seq <= journal.length, 8, () => `the feed shows ${entry.seq}, not committed`);

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { setup } from "xstate";
 import { DrainingError, NotFoundError } from "../../actors/runtime/errors.ts";
-import { defineEffect } from "../../actors/runtime/kind.ts";
+import { defineEffect, type EffectContext } from "../../actors/runtime/kind.ts";
 import { never } from "./crashing_store.ts";
 import { events, hanging, holder, HOUR_MS, kindOf, untilAborted, working } from "./found_cases.ts";
 import { Stage } from "./stage.ts";
@@ -140,8 +140,47 @@ Deno.test("an effect that does not let go keeps no wake-up after stop()", async 
   assertEquals(stage.clock.pendingOf(stage.process), 0);
 });
 
+Deno.test("an effect that goes on writing after stop() wakes nobody", async () => {
+  const { promise: silence, resolve: speak } = Promise.withResolvers<void>();
+  const deaf = defineEffect({
+    run: async (_: unknown, context: EffectContext) => {
+      await silence;
+      context.append("output", "Still here");
+    },
+  });
+  const stage: Stage = new Stage([kindOf("working", working, { work: deaf })]);
+  const system = await stage.boot();
+  await stage.during(system.spawn("working", "a", null));
+  await stage.during(system.send("working:a", { type: "go" }));
+  await stage.during(system.stop());
+  speak();
+  await stage.pass(1);
+  assertEquals(stage.clock.pendingOf(stage.process), 0);
+});
+
 Deno.test("retryDeadLetter() of one that is gone says so", async () => {
   const stage: Stage = new Stage([kindOf("working", working, { work: hanging })]);
   const system = await stage.boot();
   await assertRejects(() => system.retryDeadLetter("dead_0"), NotFoundError);
+});
+
+Deno.test("feed() tells a reader of what was cut while it read", async () => {
+  const quick = defineEffect({ run: () => null });
+  const stage: Stage = new Stage([kindOf("working", working, { work: quick })]);
+  const before = await stage.boot();
+  await stage.during(before.spawn("working", "old", null));
+  await stage.during(before.send("working:old", { type: "go" }));
+  await stage.during(before.spawn("working", "new", null));
+  stage.crash();
+  const system = await stage.boot();
+  let reads = 0;
+  stage.latency = async () => {
+    reads += 1;
+    if (reads !== 2) return;
+    const now = stage.clock.now() + 1;
+    await stage.store.prune({ now, endedBefore: now, idempotencyBefore: 0, limit: 10 });
+  };
+  const items = system.feed({ after: 0 })[Symbol.asyncIterator]();
+  const first = await stage.during(items.next());
+  assertEquals(first.value, { type: "reset", oldest: await stage.store.oldestSeq() });
 });

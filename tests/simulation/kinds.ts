@@ -11,12 +11,12 @@ import { createTaskKind } from "../../actors/task.ts";
 import { evolvingNow, evolvingOnce, life, shapes, type SimulatedEvent } from "./machines.ts";
 import { family, messenger, watcher } from "./machines_of_company.ts";
 import { hooked, slotUser, worker } from "./machines_of_work.ts";
-import type { Context, Habits } from "./outside.ts";
+import type { Habits, Piece } from "./outside.ts";
 
 /** Work outside, for one process. */
 export type Perform = {
   /** Does a piece of it. */
-  work(src: string, options: { context: Context; habits?: Habits }): Promise<unknown>;
+  work(src: string, piece: Piece): Promise<unknown>;
   /** The same for a machine's own logic, which is not told its key. */
   own(src: string, options: { id: string; signal: AbortSignal }): Promise<unknown>;
 };
@@ -75,8 +75,8 @@ export function allKinds(): RegisteredKind[] {
 }
 
 function createKind(name: KindName, perform: Perform, release: Release): KindDefinition {
-  const work = (src: string, habits: Habits = {}) => (_: unknown, context: EffectContext) =>
-    perform.work(src, { context, habits });
+  const work = (src: string, habits: Habits = {}) => (input: unknown, context: EffectContext) =>
+    perform.work(src, { context, habits, input });
   const of = (src: string, timeoutMs: number, habits: Habits = {}) =>
     defineEffect({ run: work(src, habits), timeoutMs });
   switch (name) {

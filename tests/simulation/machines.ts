@@ -16,7 +16,7 @@ export type SimulatedEvent = {
 };
 
 /** What a unit of outside work is told and gives back. */
-export type WorkInput = { of: string };
+export type WorkInput = { of: string; note?: unknown };
 export type WorkOutput = { key: string };
 
 type Counted = { id: string; count: number; outputs: unknown[] };
@@ -28,12 +28,18 @@ const types = {
   input: {} as Named,
 };
 
+/** Words of a user, perhaps long ones, and the number of the request that they came with. */
+type Noted = Counted & { note: unknown; noteOf: number | null };
+
 /** Six transitions and a timer, as most things in the world have. */
 export const life = setup({
-  types,
+  types: { ...types, context: {} as Noted },
   actors: { work: external<WorkInput, WorkOutput>() },
   actions: {
-    count: assign({ count: ({ context }) => context.count + 1 }),
+    count: assign(({ context, event }) => ({
+      count: context.count + 1,
+      ...(event["note"] === undefined ? {} : { note: event["note"], noteOf: event.n ?? null }),
+    })),
     keep: assign({ outputs: ({ context, event }) => [...context.outputs, event.output] }),
     explode: assign(() => {
       throw new Error("An assign that throws");
@@ -41,7 +47,7 @@ export const life = setup({
   },
 }).createMachine({
   id: "life",
-  context: ({ input }) => ({ id: input.id, count: 0, outputs: [] }),
+  context: ({ input }) => ({ id: input.id, count: 0, outputs: [], note: null, noteOf: null }),
   initial: "made",
   on: { explode: { actions: "explode" } },
   states: {
@@ -54,7 +60,7 @@ export const life = setup({
       invoke: {
         src: "work",
         id: "work",
-        input: ({ context }) => ({ of: context.id }),
+        input: ({ context }) => ({ of: context.id, note: context.note }),
         onDone: { target: "reviewed", actions: "keep" },
         onError: { target: "expired" },
       },

@@ -26,6 +26,11 @@ const PRANKS: readonly Prank[] = [
   },
   { weight: 2, allowed: ({ plan }) => plan.settings.stops, play: stop },
   { weight: 2, allowed: ({ plan }) => plan.settings.clockJumps, play: jump },
+  {
+    weight: 3,
+    allowed: ({ plan }) => plan.settings.archives,
+    play: (world) => world.clock.jump(HOUR_MS),
+  },
   { weight: 2, allowed: ({ plan }) => plan.settings.storeFailures, play: fill },
   { weight: 3, allowed: () => true, play: setPool },
   { weight: 1, allowed: () => true, play: storm },

@@ -20,6 +20,7 @@ export type Run = {
   begun: number;
   ended: number | null;
   outcome: "running" | "succeeded" | "failed";
+  input: unknown;
 };
 
 /** What the rest of the simulation wants to know, and may do, at each end of a piece of work. */
@@ -53,6 +54,9 @@ export type Habits = {
   talks?: boolean;
 };
 
+/** A piece of work. */
+export type Piece = { context: Context; habits?: Habits; input?: unknown };
+
 export class Outside {
   readonly runs: Run[] = [];
   readonly #succeeded = new Set<string>();
@@ -83,11 +87,11 @@ export class Outside {
   async perform(
     process: Process,
     src: string,
-    options: { context: Context; habits?: Habits },
+    options: Piece,
   ): Promise<unknown> {
     const { context, habits = {} } = options;
     if (!process.alive) return await never();
-    const run = this.#begin(process, src, context);
+    const run = this.#begin(process, src, options);
     this.host.begins(process, run, context.signal);
     if (!process.alive) return await never();
     const isAimedAt = this.hurried.has(context.key);
@@ -111,7 +115,7 @@ export class Outside {
     return await this.#succeed(process, run, habits);
   }
 
-  #begin(process: Process, src: string, context: Context): Run {
+  #begin(process: Process, src: string, { context, input }: Piece): Run {
     const { key, attempt, address } = context;
     const run: Run = {
       key,
@@ -122,6 +126,7 @@ export class Outside {
       begun: this.#order++,
       ended: null,
       outcome: "running",
+      input,
     };
     this.runs.push(run);
     return run;

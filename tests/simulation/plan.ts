@@ -7,7 +7,7 @@ import { Random } from "./random.ts";
 export type Aim = { situation: Situation; point: CrashPoint };
 
 /** What may go wrong. */
-export const FAULTS = ["crashes", "storeFailures", "clockJumps", "stops"] as const;
+export const FAULTS = ["crashes", "storeFailures", "clockJumps", "stops", "archives"] as const;
 
 export type FaultSettings = { readonly [Fault in typeof FAULTS[number]]: boolean };
 
@@ -36,6 +36,7 @@ export function planOf(seed: number): Plan {
     storeFailures: isRough || random.chance(0.3),
     clockJumps: isRough || random.chance(0.3),
     stops: isRough || random.chance(0.3),
+    archives: random.chance(0.3),
   };
   return { seed, kinds: [...kinds], events: random.int(2, 12), settings, aims: [] };
 }

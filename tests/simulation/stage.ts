@@ -39,6 +39,7 @@ export class Stage {
       beforeRead: () => {},
       fateOf: () => this.fates.shift() ?? { type: "stands" },
       die: () => this.crash(),
+      pruned: () => {},
       committed: (commit) => void this.commits.push(commit),
     });
     process.system = createSystem({

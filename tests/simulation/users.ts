@@ -67,7 +67,7 @@ async function make(world: World, { kind, id, input }: Role): Promise<boolean> {
           const idempotency = answerKey === undefined ? {} : {
             idempotency: {
               key: answerKey,
-              fingerprint: id,
+              fingerprint: answerKey,
               answer: (_: unknown, receipt: Receipt) => ({ seq: receipt.seq }),
             },
           };
@@ -75,7 +75,11 @@ async function make(world: World, { kind, id, input }: Role): Promise<boolean> {
           return system.spawn(kind, id, { ...input, id, n }, options);
         }),
     );
-    if (answer.type === "value") return true;
+    if (answer.type === "value") {
+      const { seq, duplicate } = answer.value;
+      if (answerKey !== undefined && !duplicate) world.answers.set(answerKey, seq);
+      return true;
+    }
     if (world.model.actors.has(address)) return true;
     await pause(world);
   }
@@ -127,14 +131,25 @@ export function send(
 ): Promise<Answer<Receipt>> {
   const { key = null, expectRevision: expected = null } = options;
   return world.ask({ address, event: type, key, expected }, (process, { n }) => {
-    const event: EventInput = { type, n, ...fieldsOf(type) };
+    const event: EventInput = { type, n, ...fieldsOf(world, type, n) };
     return process.call((system) => system.send(address, event, options));
   });
 }
 
+/** What a user has to say with a request: mostly too much to be kept where it is. */
+export function noteOf(n: number): string {
+  return `Note ${n} `.repeat(n % 4 === 0 ? 2 : 1_500);
+}
+
 /** What some events carry. */
-function fieldsOf(type: string): { readonly [field: string]: unknown } {
+function fieldsOf(
+  world: World,
+  type: string,
+  n: number,
+): { readonly [field: string]: unknown } {
   switch (type) {
+    case "next":
+      return world.random.chance(0.2) ? { note: noteOf(n) } : {};
     case "task.fail":
       return { code: "network", message: "The agent gave up" };
     case "task.input":

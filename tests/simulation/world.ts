@@ -7,7 +7,7 @@ import { StoreError } from "../../actors/runtime/errors.ts";
 import { createSystem, type Receipt } from "../../actors/runtime/system.ts";
 import { MemoryStore } from "../../actors/store/memory.ts";
 import { MemoryData } from "../../actors/store/memory_data.ts";
-import type { Commit } from "../../actors/store/store.ts";
+import type { Commit, PruneReport } from "../../actors/store/store.ts";
 import { SimulatedClock } from "./clock.ts";
 import type { Coverage, Situation } from "./coverage.ts";
 import { CrashSites } from "./crash_sites.ts";
@@ -34,6 +34,8 @@ export type WorldOptions = {
 
 /** Limits that the configuration gives. */
 const POOLS = { narrow: 1, wide: 2, system: 2 };
+/** How long ago an actor ended that is archived, where any are. */
+const ARCHIVE_AFTER_MS = 60_000;
 /** Actors in memory: so few that they come and go all the time, or all of them. */
 const CACHE_SIZES = [2, 2, 3, 1_000];
 
@@ -52,12 +54,16 @@ export class World {
   readonly pieces: { address: string; process: number; piece: string }[] = [];
   readonly #data = new MemoryData();
   store = new MemoryStore(this.#data);
+  /** Answers that were kept for idempotency keys: the events that made them. */
+  readonly answers = new Map<string, number>();
   process = new Process(0);
   violation: Violation | undefined;
   /** Set when no further process is wanted. */
   isEnding = false;
   /** Which definitions the next process has. */
   release: Release = "once";
+  /** Whether old history may have been cut. */
+  isCut = false;
   /** Told of each beginning and end of a piece of work: the worst moments to do something. */
   onMoment: (address: string) => void = () => {};
   pools: { readonly [name: string]: number } = POOLS;
@@ -196,6 +202,7 @@ export class World {
       fateOf: (commit) => this.#fateOf(process, commit),
       die: (why) => this.kill(process, why),
       committed: (commit) => this.#committed(process, commit),
+      pruned: (report) => this.#pruned(process, report),
     });
     return createSystem({
       store: process.store,
@@ -218,6 +225,7 @@ export class World {
       pools: this.pools,
       maxCachedActors: random.pick(CACHE_SIZES),
       leaseWaitMs: 60_000,
+      archiveAfterMs: this.plan.settings.archives ? ARCHIVE_AFTER_MS : Infinity,
       sweep: () => this.#sweep(process),
       onFatal: (error) => this.#onFatal(process, error),
     });
@@ -313,6 +321,11 @@ export class World {
     this.check(() => this.#poolWatch.check(commit, slots, this.pools));
   }
 
+  #pruned(process: Process, report: PruneReport): void {
+    this.isCut ||= report.journalRows > 0;
+    this.trace.note(`${process.name} archives ${JSON.stringify(report)}`);
+  }
+
   #traceCommit(process: Process, commit: Commit): void {
     const lines = commit.journal.map(({ address, revision, event, state, cause, outcome }) => {
       const { type } = JSON.parse(event) as { type: string };
@@ -324,7 +337,9 @@ export class World {
   }
 
   #effectBegins(process: Process, run: Run, signal: AbortSignal): void {
-    const { key, src, attempt } = run;
+    const { key, src, attempt, input } = run;
+    const isWhole = !JSON.stringify(input ?? null).includes('"$blob"');
+    if (!isWhole) this.fail(new Violation(3, `${key} began with a part of its input missing`));
     const { effects, endedEffects } = this.model.expectations;
     this.trace.note(`outside: ${src} begins, ${key} attempt ${attempt}`);
     const wasCommitted = effects.stored.has(key) || endedEffects.has(key);
