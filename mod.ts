@@ -72,8 +72,10 @@ export type {
   PersistedSnapshot,
 } from "./actors/runtime/kind.ts";
 export {
+  ACTOR_CREATE,
   actorAt,
   type ActorEnded,
+  createActor,
   external,
   type PoolRequest,
   slot,

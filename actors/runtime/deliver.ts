@@ -5,7 +5,8 @@
  */
 import type { JournalRow } from "../store/store.ts";
 import { errorOf, type LiveActor, nextOwner, recordOf } from "./actor.ts";
-import { type Address, idOf } from "./address.ts";
+import { ACTOR_CREATE } from "../../machines/lib/builtins.ts";
+import { type Address, idOf, kindOf } from "./address.ts";
 import { advance, recordOnly, type Turn, unborn } from "./advance.ts";
 import type { Draft } from "./draft.ts";
 import { causeOf, type EventEnvelope, type JsonEvent, type SpawnEnvelope } from "./envelope.ts";
@@ -140,7 +141,16 @@ async function apply(
   if (found.type === "blocked") return refuseBlocked(world, draft, { envelope, turn, ...found });
   if (origin.type === "timer") world.counters.timersFired += 1;
   consumeOrigin(draft, envelope);
-  if (found.type === "missing") return refuseMissing(world, draft, { envelope, turn });
+  const wanted = creationOf(envelope);
+  if (found.type === "missing") {
+    if (wanted !== undefined) return await create(world, draft, wanted);
+    return refuseMissing(world, draft, { envelope, turn });
+  }
+  if (wanted !== undefined) {
+    // It is there: whoever asked for it has what was asked for.
+    world.counters.duplicates += 1;
+    return undefined;
+  }
   const { actor } = found;
   if (depth > MAX_MESSAGE_DEPTH) {
     const reason = `one event led to more than ${MAX_MESSAGE_DEPTH} messages in a row`;
@@ -160,6 +170,22 @@ async function apply(
   }
   if (actor.status !== "active") return refuseEnded(world, draft, { envelope, turn, actor });
   return await take(world, draft, { envelope, turn, actor });
+}
+
+/** The creation that a message asks for: see `createActor` in `machines/lib/builtins.ts`. */
+function creationOf({ target, event, origin }: EventEnvelope): SpawnEnvelope | undefined {
+  if (origin.type !== "message" || event.type !== ACTOR_CREATE) return undefined;
+  return {
+    type: "spawn",
+    target,
+    kind: kindOf(target),
+    input: event["input"] ?? null,
+    parent: null,
+    cause: causeOf(origin),
+    depth: origin.depth,
+    options: {},
+    settle: undefined,
+  };
 }
 
 /** Whether a dead letter is still there, and not on its way for a second time. */

@@ -74,3 +74,16 @@ export function actorAt(address: string): AnyActorRef {
     toJSON: () => address,
   } as unknown as AnyActorRef;
 }
+
+/** The type of the message that creates an actor. */
+export const ACTOR_CREATE = "actor.create";
+
+/**
+ * The message that creates an actor of any kind in the sender's own commit, so that there is never
+ * one without the other: `sendTo(() => actorAt(address), createActor(input))`. The kind is the
+ * address's. Where an actor has that address already, nothing happens. What is created stands
+ * alone: it outlives its maker.
+ */
+export function createActor(input: unknown): { type: typeof ACTOR_CREATE; input: unknown } {
+  return { type: ACTOR_CREATE, input };
+}

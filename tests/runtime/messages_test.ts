@@ -10,7 +10,7 @@ import {
 } from "../../actors/runtime/errors.ts";
 import type { KindDefinition } from "../../actors/runtime/kind.ts";
 import { MAX_SNAPSHOT_BYTES } from "../../actors/runtime/limits.ts";
-import { actorAt } from "../../machines/lib/builtins.ts";
+import { actorAt, createActor } from "../../machines/lib/builtins.ts";
 import { startWorld } from "../testing/system.ts";
 
 type Event = EventObject & { at: number; to?: string; text?: string };
@@ -36,6 +36,7 @@ const counter = setup({
       ({ event }) => actorAt(event.to ?? ""),
       ({ event }) => ({ type: "note", text: event.text }),
     ),
+    make: sendTo(({ event }) => actorAt(event.to ?? ""), createActor({ n: 3 })),
     bounce: sendTo(({ event }) => actorAt(event.to ?? ""), ({ self }) => ({
       type: "bounce",
       to: self.id,
@@ -54,6 +55,7 @@ const counter = setup({
         note: { actions: "note" },
         pass: { actions: "pass" },
         hand: { actions: "hand" },
+        make: { actions: "make" },
         bounce: { actions: "bounce" },
         shout: { guard: "isLoud", target: "closed" },
         close: "closed",
@@ -358,4 +360,25 @@ Deno.test("a step that a kind's own index breaks fails alone", async () => {
     system.send("counter:a", { type: "count" }),
   ]);
   assertEquals([bad?.status, good?.status], ["rejected", "fulfilled"]);
+});
+
+Deno.test("createActor() makes an actor in its maker's commit, and none where there is one", async () => {
+  const { system, store } = await startWorld(kinds);
+  await system.spawn("counter", "a", {});
+  const { seq } = await system.send("counter:a", { type: "make", to: "parent:b" });
+  const made = await system.get("parent:b");
+  assertEquals([made.createdSeq, made.parent, made.context.n], [seq + 1, null, 3]);
+  assertEquals(await store.lastSeq(), seq + 1);
+  await system.send("counter:a", { type: "make", to: "parent:b" });
+  assertEquals((await system.get("parent:b")).revision, 1);
+  assertEquals((await system.history("parent:b")).items.length, 1);
+  const { duplicates, deadLetters } = await system.stats();
+  assertEquals([duplicates, deadLetters], [1, 0]);
+});
+
+Deno.test("createActor() of a kind that is not registered is a dead letter", async () => {
+  const { system } = await startWorld(kinds);
+  await system.spawn("counter", "a", {});
+  await system.send("counter:a", { type: "make", to: "nobody:b" });
+  assertEquals((await system.deadLetters()).items.map((letter) => letter.address), ["nobody:b"]);
 });
