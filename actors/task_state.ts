@@ -8,7 +8,10 @@ import type { Json } from "./runtime/json.ts";
 export function taskState(value: Json): string {
   const active = child(value, "active");
   if (active === undefined) return topOf(value);
-  const attempt = child(child(active, "work"), "attempt");
+  const work = child(active, "work");
+  // To the one who paused it, it is what it was.
+  if (work === "suspended") return "running.paused";
+  const attempt = child(work, "attempt");
   if (attempt === undefined) return "queued";
   const running = child(attempt, "running");
   return running === undefined ? "dispatched" : `running.${topOf(running)}`;

@@ -182,7 +182,14 @@ const running = taskSetup.createStateConfig({
     paused: {
       description: "Paused by a person. Holds no slot.",
       tags: ["waiting"],
-      on: { "task.resume": { target: "resuming" } },
+      on: {
+        "task.resume": { target: "resuming" },
+        "xstate.error.actor.executor": {
+          guard: "mayBeginAnew",
+          target: "#task.active.work.suspended",
+          actions: "keepError",
+        },
+      },
     },
     resuming: {
       description: "A person has answered. Waits for a slot to go on in.",
@@ -216,6 +223,13 @@ const attempt = taskSetup.createStateConfig({
   states: { dispatched, running },
 });
 
+const suspended = taskSetup.createStateConfig({
+  description: "Paused by a person, and cut off since by a restart of the server. Nothing of the " +
+    "attempt is left, and it counts for none. Holds no slot.",
+  tags: ["waiting"],
+  on: { "task.resume": { target: "queued", actions: "countHandOut" } },
+});
+
 /** A task. Made with `TaskInput`, ends with `TaskOutput`. */
 export const taskMachine = taskSetup.createMachine({
   id: "task",
@@ -242,7 +256,7 @@ export const taskMachine = taskSetup.createMachine({
         work: {
           description: "What is being done.",
           initial: "queued",
-          states: { queued, attempt },
+          states: { queued, attempt, suspended },
         },
       },
     },

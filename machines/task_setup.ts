@@ -86,12 +86,16 @@ export const taskSetup = setup({
       stateIn("#task.active.work.attempt.running.waitingForInput"),
       stateIn("#task.active.work.attempt.running.waitingForPermission"),
       stateIn("#task.active.work.attempt.running.paused"),
+      stateIn("#task.active.work.suspended"),
     ]),
     needsSlot: not("waitsForPerson"),
     queueIsLimited: ({ context }) => context.settings.queueTtlMs !== null,
     isInteractive: ({ context }) => context.settings.interactive,
     exitedCleanly: ({ event }) =>
       event.type === "xstate.done.actor.executor" && event.output.exitCode === 0,
+    mayBeginAnew: ({ context, event }) =>
+      event.type === "xstate.error.actor.executor" && event.error.code === "orphaned" &&
+      mayHandOut(context),
     mayHandOut: ({ context }) => mayHandOut(context),
     mayRetry: ({ context }) => mayRetry(context),
     ranOutOfTime: ({ context }) => context.error?.code === "timeout",

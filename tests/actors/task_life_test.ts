@@ -160,6 +160,30 @@ Deno.test("task whose server dies is orphaned, retried, and ends once", async ()
   await again.world.system.stop();
 });
 
+Deno.test("task that is paused when its server dies is paused still, and goes on when told to", async () => {
+  const stage = await setStage({ system: 1 });
+  await stage.make("a");
+  await stage.attempt("a").context.send(START);
+  await stage.world.system.send("task:a", { type: "task.pause" });
+  const again = await stage.crash();
+  const { system, clock } = again.world;
+  assertEquals(again.orphaned, ["a"]);
+  await clock.advance(24 * 60 * 60_000);
+  const record = await system.get("task:a");
+  assertEquals(record.state, "running.paused");
+  const { error } = system.view(record);
+  assertEquals(error, { code: "orphaned", message: "Its server is gone" });
+  await again.make("b");
+  assertEquals(await again.stateOf("b"), "dispatched");
+  await system.send("task:a", { type: "task.resume" });
+  await again.succeed("b");
+  assertEquals(again.attempt("a").input.epoch, 2);
+  await again.succeed("a");
+  const { state, context } = await system.get("task:a");
+  assertEquals([state, context.attempt, context.error], ["succeeded", 1, null]);
+  await system.stop();
+});
+
 Deno.test("task that waits in the queue waits there after its server has died", async () => {
   const stage = await setStage({ system: 0 });
   await stage.make("a", { queueTtlMs: 60_000 });

@@ -10,6 +10,7 @@ const CASES: readonly [value: Json, name: string][] = [
   [active("claimed", { attempt: { dispatched: "preparing" } }), "dispatched"],
   [active("claimed", { attempt: { running: working } }), "running.working"],
   [active("released", { attempt: { running: "paused" } }), "running.paused"],
+  [active("released", "suspended"), "running.paused"],
   [active("claimed", { attempt: { running: "resuming" } }), "running.resuming"],
   ["retrying", "retrying"],
   ["timedOut", "timedOut"],

@@ -155,6 +155,31 @@ Deno.test("a server cuts off what does not end in time, and runs it again after 
   assertEquals([task.state, task.attempt, await runsIn(workDir)], ["succeeded", 2, 2]);
 });
 
+for (const end of ["stop", "kill"] as const) {
+  Deno.test(`a server leaves a task paused after a ${end}, until somebody resumes it`, async () => {
+    await using server = await startServer({ env: { HOLDFAST_MAX_CONCURRENT_TASKS: "1" } });
+    const script = "echo run >> runs; test $(wc -l < runs) -ge 2 || exec sleep 600";
+    const asked = { command: ["sh", "-c", script], maxAttempts: 1 };
+    const { id } = await makeTask(server, asked);
+    const { workDir } = await untilState(server, id, "running.working");
+    await until("its command runs", async () => await runsIn(workDir) === 1);
+    await ask(server, `/v1/tasks/${id}/pause`, { json: {} });
+    await server[end]();
+    await server.start();
+    await until("it is told of", async () => {
+      return (await ask(server, `/v1/tasks/${id}`)).body.error?.code === "orphaned";
+    });
+    await assertGoesOn(server);
+    const paused = (await ask(server, `/v1/tasks/${id}`)).body;
+    assertEquals([paused.state, await runsIn(workDir)], ["running.paused", 1]);
+    const resumed = await ask(server, `/v1/tasks/${id}/resume`, { json: {} });
+    assertEquals(resumed.status, 200, JSON.stringify(resumed.body));
+    const task = await endOf(server, id);
+    assertEquals([task.state, task.attempt, task.error], ["succeeded", 1, null]);
+    assertEquals(await runsIn(workDir), 2);
+  });
+}
+
 type Requested = Awaited<ReturnType<typeof ask>> & { key: string };
 
 /** Makes a task under a key, so that it can be asked for again. */

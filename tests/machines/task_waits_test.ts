@@ -1,6 +1,6 @@
 /** A task that waits for a person. */
 import { assert, assertEquals } from "@std/assert";
-import { exit, keyOf, ORPHANED, run, start } from "./task_stage.ts";
+import { exit, keyOf, MINUTE, ORPHANED, run, start } from "./task_stage.ts";
 
 const WAITS = [
   {
@@ -67,6 +67,46 @@ Deno.test("task tells its executor to pause when it is paused", () => {
   const task = run();
   task.send({ type: "task.pause" });
   assertEquals(task.told, [{ type: "executor.pause" }]);
+});
+
+Deno.test("task that is paused stays so when a restart cuts it off, and says why", () => {
+  const task = run({ maxAttempts: 1 });
+  task.send({ type: "task.pause" });
+  task.send(ORPHANED);
+  assertEquals(task.state, "running.paused");
+  assertEquals([...task.children.keys()], []);
+  assertEquals(task.timers, {});
+  assertEquals(task.context.error, { code: "orphaned", message: "Its process is gone" });
+});
+
+Deno.test("task that was cut off while paused begins anew when it is resumed, at no cost", () => {
+  const task = run({ maxAttempts: 1, queueTtlMs: MINUTE });
+  task.send({ type: "task.pause" });
+  task.send(ORPHANED);
+  assert(task.send({ type: "task.resume" }));
+  assertEquals(task.state, "queued");
+  assertEquals([...task.children.keys()], ["slot"]);
+  assertEquals([task.context.attempt, task.context.epoch], [1, 2]);
+  start(task);
+  assertEquals(task.state, "running.working");
+  task.send(exit({ exitCode: 0 }));
+  assertEquals(task.output, { state: "succeeded", result: { exitCode: 0 }, error: null });
+});
+
+Deno.test("task that was cut off while paused can be cancelled", () => {
+  const task = run();
+  task.send({ type: "task.pause" });
+  task.send(ORPHANED);
+  assert(task.send({ type: "task.cancel" }));
+  assertEquals(task.state, "cancelled");
+});
+
+Deno.test("task that is cut off while paused fails where no hand-out is left", () => {
+  const task = run({ maxAttemptsTotal: 1 });
+  task.send({ type: "task.pause" });
+  task.send(ORPHANED);
+  assertEquals(task.state, "failed");
+  assertEquals(task.context.error?.code, "orphaned");
 });
 
 Deno.test("task ends when its executor does while a person is waited for", () => {

@@ -52,6 +52,9 @@ const EVENTS: readonly WalkEvent[] = [
   },
 ];
 
+/** The one state that users do not know: for them it is paused as before. */
+const SUSPENDED = "running.paused (suspended)";
+
 /** Every state by the name that users know: its tags, and the commands that it accepts. */
 const RUNNING = ["task.cancel", "task.complete", "task.fail"];
 const STATES: { readonly [state: string]: { tags: string[]; accepts: string[] } } = {
@@ -71,6 +74,7 @@ const STATES: { readonly [state: string]: { tags: string[]; accepts: string[] } 
     accepts: ["task.approve", ...RUNNING, "task.reject"],
   },
   "running.paused": { tags: ["active", "waiting"], accepts: [...RUNNING, "task.resume"] },
+  [SUSPENDED]: { tags: ["waiting"], accepts: ["task.cancel", "task.resume"] },
   "running.resuming": { tags: ["active", "holdsSlot", "waiting"], accepts: RUNNING },
   retrying: { tags: ["waiting"], accepts: ["task.cancel", "task.retry"] },
   succeeded: { tags: [], accepts: [] },
@@ -209,5 +213,6 @@ function contextOf(snapshot: AnyMachineSnapshot): TaskContext {
 }
 
 function nameOf(snapshot: AnyMachineSnapshot): string {
+  if (snapshot.matches({ active: { work: "suspended" } })) return SUSPENDED;
   return taskState(snapshot.value as Json);
 }
