@@ -3,7 +3,11 @@
  * for every process, as a server does; and once more for the model, where nothing ever runs.
  */
 import { fromCallback, fromPromise } from "xstate";
-import type { Executor, ExecutorErrorCode } from "../../actors/adapters/executor/executor.ts";
+import type {
+  Executor,
+  ExecutorErrorCode,
+  ExecutorResult,
+} from "../../actors/adapters/executor/executor.ts";
 import type { EffectContext, Hook, KindDefinition } from "../../actors/runtime/kind.ts";
 import { defineEffect } from "../../actors/runtime/kind.ts";
 import { createRegistry, type RegisteredKind } from "../../actors/runtime/registry.ts";
@@ -185,12 +189,13 @@ function createExecutor(perform: Perform): Executor {
     talks: true,
     output: (random) => ({ exitCode: random.chance(0.8) ? 0 : 1, signal: null, output: "done" }),
   };
-  const run: Executor["run"] = async (_, context) =>
-    await perform.work("executor", { context, habits }) as Awaited<ReturnType<Executor["run"]>>;
+  const does = (what: Habits): Executor["run"] => async (_, context) =>
+    await perform.work("executor", { context, habits: what }) as ExecutorResult;
   return {
     name: "command",
-    run,
-    reattach: run,
+    run: does(habits),
+    // Mostly what an earlier process had begun is gone.
+    reattach: does({ ...habits, codes: ["orphaned"], failureChance: 0.8 }),
     available: () => Promise.resolve({ ok: true, reason: null, details: {} }),
   };
 }

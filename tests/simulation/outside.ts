@@ -52,10 +52,14 @@ export type Habits = {
   output?: (random: Random) => unknown;
   /** Output to the stream. */
   talks?: boolean;
+  /** How often it fails; `FAILURE_CHANCE` unless given. */
+  failureChance?: number;
 };
 
 /** A piece of work. */
 export type Piece = { context: Context; habits?: Habits; input?: unknown };
+
+const FAILURE_CHANCE = 0.2;
 
 export class Outside {
   readonly runs: Run[] = [];
@@ -101,7 +105,9 @@ export class Outside {
       if (!isHurried && this.random.chance(0.03)) await this.#hang(process, context.signal);
       if (!isHurried) await this.#goOn(process, context, { habits, isDeaf });
       if (!isHurried && this.random.chance(0.03)) await this.#hang(process, context.signal);
-      if (!isHurried && this.random.chance(0.2)) throw this.#failure(habits);
+      if (!isHurried && this.random.chance(habits.failureChance ?? FAILURE_CHANCE)) {
+        throw this.#failure(habits);
+      }
       await this.#wait(process, context.signal, {
         ms: isAimedAt ? 0 : this.random.int(0, 20),
         isDeaf,

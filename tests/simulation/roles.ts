@@ -132,6 +132,8 @@ function task(random: Random, index: number): Role {
   };
   const events = [
     "task.pause",
+    "task.pause",
+    "task.resume",
     "task.resume",
     "task.resume",
     "task.input",
