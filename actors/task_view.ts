@@ -13,7 +13,7 @@ const UNTOUCHED: readonly string[] = ["pending", "queued"];
 /** Everything a user may see. Values of the environment are not shown, only their names. */
 export function taskView(record: ActorRecord): JsonObject {
   const context = contextOf(record);
-  const { settings, progress } = context;
+  const { settings, progress, times } = context;
   const { env, envFrom, ...shown } = settings;
   return json({
     ...shown,
@@ -28,12 +28,12 @@ export function taskView(record: ActorRecord): JsonObject {
     question: context.question,
     sessionId: context.sessionId,
     workDir: context.workDir,
-    progress: { lastActivityAt: context.lastActivityAt, ...progress },
-    queuedAt: context.queuedAt,
-    startedAt: context.startedAt,
-    stuckAt: context.stuckAt,
-    retryAt: context.retryAt,
-    endedAt: context.endedAt,
+    progress: { lastActivityAt: times.lastActivityAt, ...progress },
+    queuedAt: times.queuedAt,
+    startedAt: times.startedAt,
+    stuckAt: times.stuckAt,
+    retryAt: times.retryAt,
+    endedAt: times.endedAt,
     updatedAt: record.updatedAt,
   });
 }

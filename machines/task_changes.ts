@@ -3,7 +3,7 @@
  * when, is the statechart's to say.
  */
 import { assertEvent } from "xstate";
-import { NO_PROGRESS, taskAddress, type TaskContext } from "./task_context.ts";
+import { NO_PROGRESS, taskAddress, type TaskContext, type TaskTimes } from "./task_context.ts";
 import type { ExecutorAnswer, TaskEvent } from "./task_events.ts";
 import {
   attemptFailure,
@@ -39,7 +39,7 @@ export function cancel({ event }: Args): Change {
 }
 
 export function enterQueue(args: Args): Change {
-  return { queuedAt: timeOf(args) };
+  return timed(args.context, { queuedAt: timeOf(args) });
 }
 
 export function leaveQueue(args: Args): Change {
@@ -47,8 +47,8 @@ export function leaveQueue(args: Args): Change {
 }
 
 /** A new attempt has its whole time before it. */
-export function beginAttempt(): Change {
-  return { startedAt: null, workedMs: 0, result: null };
+export function beginAttempt({ context }: Args): Change {
+  return { ...timed(context, { startedAt: null }), workedMs: 0, result: null };
 }
 
 /** What an executor asked, and what it was to be told, is nothing to the next one. */
@@ -61,16 +61,15 @@ export function keepStart({ context, event }: Args): Change {
   const { at, pid, startedTicks } = event;
   const known = pid !== undefined && startedTicks !== undefined;
   return {
-    startedAt: at,
-    lastActivityAt: at,
+    ...timed(context, { startedAt: at, lastActivityAt: at }),
     process: known ? { pid, startedTicks } : context.process,
     workDir: event.workDir ?? context.workDir,
     sessionId: event.sessionId ?? context.sessionId,
   };
 }
 
-export function noteActivity({ event }: Args): Change {
-  return { lastActivityAt: event.at };
+export function noteActivity({ context, event }: Args): Change {
+  return timed(context, { lastActivityAt: event.at });
 }
 
 /** After real progress the attempts are counted anew; hand-outs are not. */
@@ -81,21 +80,21 @@ export function noteProgress({ context, event }: Args): Change {
   return { attempt: 1, progress: { ...context.progress, ...Object.fromEntries(told) } };
 }
 
-export function startClock({ event }: Args): Change {
-  return { workingSince: event.at };
+export function startClock({ context, event }: Args): Change {
+  return timed(context, { workingSince: event.at });
 }
 
 export function stopClock({ context, event }: Args): Change {
-  const since = context.workingSince ?? event.at;
-  return { workedMs: context.workedMs + event.at - since, workingSince: null };
+  const workedMs = context.workedMs + event.at - (context.times.workingSince ?? event.at);
+  return { ...timed(context, { workingSince: null }), workedMs };
 }
 
-export function markStuck({ event }: Args): Change {
-  return { stuckAt: event.at };
+export function markStuck({ context, event }: Args): Change {
+  return timed(context, { stuckAt: event.at });
 }
 
-export function unmarkStuck(): Change {
-  return { stuckAt: null };
+export function unmarkStuck({ context }: Args): Change {
+  return timed(context, { stuckAt: null });
 }
 
 export function keepQuestion({ event }: Args): Change {
@@ -138,11 +137,15 @@ export function keepReport({ event }: Args): Change {
 }
 
 export function planRetry(args: Args): Change {
-  return { retryAt: timeOf(args) + retryDelayMs(args.context) };
+  return timed(args.context, { retryAt: timeOf(args) + retryDelayMs(args.context) });
 }
 
 export function countRetry({ context }: Args): Change {
-  return { attempt: context.attempt + 1, epoch: context.epoch + 1, retryAt: null };
+  return {
+    ...timed(context, { retryAt: null }),
+    attempt: context.attempt + 1,
+    epoch: context.epoch + 1,
+  };
 }
 
 export function countHandOut({ context }: Args): Change {
@@ -150,7 +153,7 @@ export function countHandOut({ context }: Args): Change {
 }
 
 export function end(args: Args): Change {
-  return { endedAt: timeOf(args), retryAt: null };
+  return timed(args.context, { endedAt: timeOf(args), retryAt: null });
 }
 
 /** The event's time. The event by which XState makes an actor has none. */
@@ -158,10 +161,14 @@ export function timeOf({ context, event }: Args<{ readonly at?: number }>): numb
   return event.at ?? context.settings.createdAt;
 }
 
+function timed({ times }: TaskContext, change: Partial<TaskTimes>): Change {
+  return { times: { ...times, ...change } };
+}
+
 /** In the queue in all. */
 function queuedMs(args: Args): number {
   const at = timeOf(args);
-  return args.context.queuedMs + at - (args.context.queuedAt ?? at);
+  return args.context.queuedMs + at - (args.context.times.queuedAt ?? at);
 }
 
 /** What an executor is told for what a person did. */

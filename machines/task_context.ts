@@ -8,7 +8,21 @@ import type {
 } from "./task_events.ts";
 import { settingsOf, type TaskInput, type TaskSettings } from "./task_input.ts";
 
-/** All times are ms since the epoch, null until they are known. */
+/** When what happened last: ms since the epoch, null until it has happened. */
+export type TaskTimes = {
+  /** When it was queued. */
+  readonly queuedAt: number | null;
+  /** When this attempt's work began. */
+  readonly startedAt: number | null;
+  readonly workingSince: number | null;
+  readonly lastActivityAt: number | null;
+  readonly stuckAt: number | null;
+  /** When the next attempt is due. */
+  readonly retryAt: number | null;
+  readonly endedAt: number | null;
+};
+
+/** Fewer than 20 fields: an object with more is slow to copy, and every change copies it. */
 export type TaskContext = {
   /** What was asked for. It never changes. */
   readonly settings: TaskSettings;
@@ -18,20 +32,11 @@ export type TaskContext = {
   readonly attempt: number;
   /** Which hand-out to an executor this is; from 1. */
   readonly epoch: number;
-  /** When it was queued last. */
-  readonly queuedAt: number | null;
+  readonly times: TaskTimes;
   /** In the queue in all, as often as it has left it. */
   readonly queuedMs: number;
-  /** When this attempt's work began. */
-  readonly startedAt: number | null;
-  readonly workingSince: number | null;
-  /** Work of this attempt before `workingSince`. */
+  /** Work of this attempt before `times.workingSince`. */
   readonly workedMs: number;
-  readonly lastActivityAt: number | null;
-  readonly stuckAt: number | null;
-  /** When the next attempt is due. */
-  readonly retryAt: number | null;
-  readonly endedAt: number | null;
   /** The process last started, dead or alive. */
   readonly process: ProcessMark | null;
   readonly workDir: string | null;
@@ -59,6 +64,17 @@ export const NO_PROGRESS: TaskProgress = {
   costUsd: 0,
 };
 
+/** Nothing has happened yet. */
+const NO_TIMES: TaskTimes = {
+  queuedAt: null,
+  startedAt: null,
+  workingSince: null,
+  lastActivityAt: null,
+  stuckAt: null,
+  retryAt: null,
+  endedAt: null,
+};
+
 /** A new task's context. */
 export function newContext(input: TaskInput): TaskContext {
   const settings = settingsOf(input);
@@ -67,15 +83,9 @@ export function newContext(input: TaskInput): TaskContext {
     waitsFor: settings.dependsOn,
     attempt: 1,
     epoch: 1,
-    queuedAt: null,
+    times: NO_TIMES,
     queuedMs: 0,
-    startedAt: null,
-    workingSince: null,
     workedMs: 0,
-    lastActivityAt: null,
-    stuckAt: null,
-    retryAt: null,
-    endedAt: null,
     process: null,
     workDir: null,
     sessionId: null,

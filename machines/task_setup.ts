@@ -62,7 +62,7 @@ export const taskSetup = setup({
     end: assign(change.end),
     announceStuck: emit(({ context }) => ({
       type: "task.stuck",
-      lastActivityAt: context.lastActivityAt,
+      lastActivityAt: context.times.lastActivityAt,
       stuckAfterMs: context.settings.stuckAfterMs,
     })),
     pauseExecutor: sendTo("executor", { type: "executor.pause" }),

@@ -73,8 +73,8 @@ Deno.test("task remembers what was started", () => {
   task.send({ ...STARTED, sessionId: "session_1" });
   assertEquals(task.context.sessionId, "session_1");
   assertEquals(task.state, "running.working");
-  const { startedAt, lastActivityAt, process, workDir } = task.context;
-  assertEquals([startedAt, lastActivityAt, workDir], [NOW, NOW, "/w"]);
+  const { process, times, workDir } = task.context;
+  assertEquals([times.startedAt, times.lastActivityAt, workDir], [NOW, NOW, "/w"]);
   assertEquals(process, { pid: 7, startedTicks: 70 });
 });
 
@@ -93,7 +93,7 @@ Deno.test("task succeeds with the result of a command that exits with 0", () => 
   task.send({ type: "xstate.done.actor.executor", output });
   assertEquals(task.state, "succeeded");
   assertEquals(task.output, { state: "succeeded", result: output, error: null });
-  assertEquals(task.context.endedAt, NOW + SECOND);
+  assertEquals(task.context.times.endedAt, NOW + SECOND);
   assertEquals(task.children.size, 0);
   assertEquals(task.timers, {});
 });
@@ -111,7 +111,7 @@ Deno.test("task that is cancelled lets its executor and its slot go and says why
   task.send({ type: "task.cancel", reason: "Not needed" });
   assertEquals(task.state, "cancelled");
   assertEquals(task.children.size, 0);
-  assertEquals(task.context.endedAt, NOW + SECOND);
+  assertEquals(task.context.times.endedAt, NOW + SECOND);
   const error = { code: "cancelled", message: "Not needed" };
   assertEquals(task.output, { state: "cancelled", result: null, error });
 });
@@ -121,7 +121,7 @@ Deno.test("task that is cancelled before its next attempt does not count that at
   task.send(ORPHANED);
   task.send({ type: "task.cancel" });
   assertEquals([task.context.attempt, task.context.epoch], [1, 1]);
-  assertEquals(task.context.retryAt, null);
+  assertEquals(task.context.times.retryAt, null);
 });
 
 Deno.test("task that others report as complete succeeds with their result", () => {

@@ -45,7 +45,7 @@ Deno.test("task without a sign of life for 30 min raises an alert, once, and goe
   assertEquals(task.emitted, [
     { type: "task.stuck", lastActivityAt: NOW, stuckAfterMs: 30 * MINUTE },
   ]);
-  assertEquals(task.context.stuckAt, NOW + 30 * MINUTE);
+  assertEquals(task.context.times.stuckAt, NOW + 30 * MINUTE);
   task.pass(60 * MINUTE);
   assertEquals(task.state, "running.working");
   assertEquals(task.emitted.length, 1);
@@ -56,8 +56,8 @@ for (const sign of ["executor.activity", "executor.progress"]) {
     const task = run();
     task.pass(30 * MINUTE);
     task.send({ type: sign });
-    assertEquals(task.context.stuckAt, null);
-    assertEquals(task.context.lastActivityAt, NOW + 30 * MINUTE);
+    assertEquals(task.context.times.stuckAt, null);
+    assertEquals(task.context.times.lastActivityAt, NOW + 30 * MINUTE);
     assertEquals(task.timers, { timeLimit: 120 * MINUTE, stuckAfter: 30 * MINUTE });
   });
 }
@@ -84,10 +84,10 @@ for (const { state, enter } of ELSEWHERE) {
     for (const event of enter) task.send(event);
     task.pass(SECOND);
     task.send({ type: "executor.activity" });
-    assertEquals(task.context.lastActivityAt, NOW + SECOND);
+    assertEquals(task.context.times.lastActivityAt, NOW + SECOND);
     task.pass(SECOND);
     task.send({ type: "executor.progress", progress: { step: 4 } });
-    assertEquals(task.context.lastActivityAt, NOW + 2 * SECOND);
+    assertEquals(task.context.times.lastActivityAt, NOW + 2 * SECOND);
     assertEquals(task.context.progress.step, 4);
     assertEquals(task.state, state);
   });

@@ -25,7 +25,7 @@ Deno.test("task tries a failure of its own again where it lists the code", () =>
   assertEquals(task.context.result, { exitCode: 3 });
   task.send({ type: "task.retry" });
   task.send({ type: "slot.granted" });
-  assertEquals([task.context.result, task.context.startedAt], [null, null]);
+  assertEquals([task.context.result, task.context.times.startedAt], [null, null]);
 });
 
 for (const code of ["runtime_offline", "orphaned", "timeout", "network", "rate_limited"]) {
@@ -53,11 +53,11 @@ Deno.test("task waits before the next attempt, holds nothing meanwhile, and take
   assertEquals(task.children.size, 0);
   const { retryBackoff = 0 } = task.timers;
   assert(retryBackoff > 500 && retryBackoff <= 1_000, `it waits ${retryBackoff} ms`);
-  assertEquals(task.context.retryAt, NOW + retryBackoff);
+  assertEquals(task.context.times.retryAt, NOW + retryBackoff);
   task.pass(retryBackoff);
   assertEquals(task.state, "queued");
   assertEquals([task.context.attempt, task.context.epoch], [2, 2]);
-  assertEquals(task.context.retryAt, null);
+  assertEquals(task.context.times.retryAt, null);
   task.send({ type: "slot.granted" });
   const input = task.children.get("executor")?.input as { attempt: number; previous: unknown };
   assertEquals(input.attempt, 2);

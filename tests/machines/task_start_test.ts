@@ -5,7 +5,7 @@ import { ended, make, MINUTE, NOW, ORPHANED, SECOND } from "./task_stage.ts";
 Deno.test("task without preconditions is queued at once", () => {
   const task = make();
   assertEquals(task.state, "queued");
-  assertEquals(task.context.queuedAt, NOW);
+  assertEquals(task.context.times.queuedAt, NOW);
   assertEquals(task.tags.sort(), ["holdsSlot", "waiting"]);
 });
 
@@ -17,7 +17,7 @@ Deno.test("task waits for its start time, not a millisecond less", () => {
   assertEquals(task.state, "pending");
   task.pass(1);
   assertEquals(task.state, "queued");
-  assertEquals(task.context.queuedAt, NOW + MINUTE);
+  assertEquals(task.context.times.queuedAt, NOW + MINUTE);
 });
 
 Deno.test("task whose start time has passed is queued at once", () => {
@@ -104,6 +104,6 @@ Deno.test("task counts its time in the queue over all attempts", () => {
   task.pass(10 * SECOND);
   assertEquals(task.state, "queued");
   // It has waited again since its backoff of a second at most.
-  const waited = task.now - (task.context.queuedAt ?? 0);
+  const waited = task.now - (task.context.times.queuedAt ?? 0);
   assertEquals(task.timers, { queueTtl: 10 * SECOND - waited });
 });

@@ -4,7 +4,7 @@ import type { AnyMachineSnapshot } from "xstate";
 import { taskState } from "../../actors/task_state.ts";
 import type { Json } from "../../actors/runtime/json.ts";
 import { taskMachine } from "../../machines/task.ts";
-import type { TaskContext } from "../../machines/task_context.ts";
+import { newContext, type TaskContext } from "../../machines/task_context.ts";
 import type { TaskInput } from "../../machines/task_input.ts";
 import { activeNodes, statesOf, walk, type WalkEvent } from "./walk.ts";
 
@@ -152,7 +152,8 @@ Deno.test("task machine has a slot and an executor exactly where its tags say so
 Deno.test("task machine remembers what is open only while it is", () => {
   for (const situation of walked.situations) {
     const name = nameOf(situation);
-    const { endedAt, retryAt, workingSince, stuckAt, question, answer } = contextOf(situation);
+    const { times, question, answer } = contextOf(situation);
+    const { endedAt, retryAt, workingSince, stuckAt } = times;
     assertEquals(endedAt !== null, ENDED.includes(name), name);
     assertEquals(retryAt !== null, name === "retrying", name);
     assertEquals(workingSince !== null, name === "running.working", name);
@@ -193,6 +194,10 @@ Deno.test("task machine keeps nothing in its context that JSON cannot hold", () 
   for (const { context } of walked.situations) {
     assertEquals(JSON.parse(JSON.stringify(context)), context);
   }
+});
+
+Deno.test("task machine remembers so few things that they are copied fast", () => {
+  assert(Object.keys(newContext(BASE)).length < 20);
 });
 
 Deno.test("task machine describes every state", () => {
