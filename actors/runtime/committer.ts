@@ -234,10 +234,10 @@ export class Committer {
    */
   #freePlaces(draft: Draft): void {
     const { pools, effects } = this.world;
+    if (draft.vacated.length === 0) return;
+    const dying = Map.groupBy(draft.aborts.filter((key) => effects?.isRunning(key)), ownerOf);
     for (const { key, address } of draft.vacated.splice(0)) {
-      const ending = draft.aborts.filter((effect) =>
-        effect.startsWith(`${address}/`) && effects?.isRunning(effect)
-      );
+      const ending = dying.get(address) ?? [];
       if (ending.length === 0) {
         pools.free(key);
         continue;
@@ -381,6 +381,11 @@ export async function readAll<Row, Cursor>(
     if (last === undefined || page.length < pageSize) return rows;
     after = next(last);
   }
+}
+
+/** The actor that an effect belongs to, from its key: `address/revision/index`. */
+function ownerOf(key: string): Address {
+  return key.slice(0, key.lastIndexOf("/", key.lastIndexOf("/") - 1));
 }
 
 function timerEnvelope(row: TimerRow): EventEnvelope {

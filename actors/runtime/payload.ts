@@ -72,25 +72,35 @@ export function isBlobRef(part: unknown): part is BlobRef {
     typeof part.$blob === "string";
 }
 
+/** How strings are rewritten, and the fields whose members are hidden. */
+type Rules = { rewrite: (text: string) => string; conceal: readonly string[] };
+
 /** Every string of a JSON value, rewritten. */
 export function mapStrings<T>(value: T, rewrite: (text: string) => string): T {
-  const text = JSON.stringify(value);
-  if (text === undefined) return value;
-  return JSON.parse(text, (_key, part) => typeof part === "string" ? rewrite(part) : part);
+  return shownValue(value, { rewrite, conceal: [] });
 }
 
 /** A JSON value as it may be shown: strings rewritten, the members of some fields hidden. */
-export function shownValue<T>(
-  value: T,
-  { rewrite, conceal }: { rewrite: (text: string) => string; conceal: readonly string[] },
-): T {
+export function shownValue<T>(value: T, rules: Rules): T {
   const text = JSON.stringify(value);
-  if (text === undefined) return value;
-  return JSON.parse(text, (key, part) => {
-    if (typeof part === "string") return rewrite(part);
-    if (!conceal.includes(key) || part === null || typeof part !== "object") return part;
-    return Object.fromEntries(Object.keys(part).map((name) => [name, HIDDEN]));
-  });
+  return text === undefined ? value : show(JSON.parse(text), rules) as T;
+}
+
+/** Changes in place what has just been parsed: a reviver takes ten times as long. */
+function show(part: unknown, rules: Rules): unknown {
+  if (typeof part === "string") return rules.rewrite(part);
+  if (part === null || typeof part !== "object") return part;
+  const fields = part as { [key: string]: unknown };
+  for (const key of Object.keys(fields)) {
+    const shown = show(fields[key], rules);
+    fields[key] = rules.conceal.includes(key) ? hidden(shown) : shown;
+  }
+  return part;
+}
+
+function hidden(part: unknown): unknown {
+  if (part === null || typeof part !== "object") return part;
+  return Object.fromEntries(Object.keys(part).map((name) => [name, HIDDEN]));
 }
 
 function spill(part: unknown, blobs: Blobs): unknown {
