@@ -3,7 +3,7 @@
  * snapshot with the definition in force. Nothing is written.
  */
 import type { AnyMachineSnapshot } from "xstate";
-import type { JournalRow, Store } from "../store/store.ts";
+import type { BaseRow, JournalRow, Store } from "../store/store.ts";
 import type { Address } from "./address.ts";
 import { stampInput } from "./deliver.ts";
 import type { JsonEvent } from "./envelope.ts";
@@ -31,8 +31,27 @@ export async function fold(
   kind: RegisteredKind,
   options: FoldOptions,
 ): Promise<Folded> {
-  const { address, parent, revision, onStep } = options;
-  const base = await store.baseOf(address, revision);
+  const { address, revision } = options;
+  let base = await store.baseOf(address, revision);
+  for (;;) {
+    const folded = await foldFrom(base, { store, kind, ...options });
+    if (folded?.revision === revision) return folded;
+    // Archived while it was read: its history was cut behind a base that was not there before.
+    const later = await store.baseOf(address, revision);
+    if (later === undefined || later.revision === base?.revision) break;
+    base = later;
+  }
+  throw new NotFoundError(`Cannot find ${address} at revision ${revision}`);
+}
+
+/** As far as the journal reaches. */
+async function foldFrom(
+  base: BaseRow | undefined,
+  { store, kind, address, parent, revision, onStep }: FoldOptions & {
+    store: Store;
+    kind: RegisteredKind;
+  },
+): Promise<Folded | undefined> {
   let folded: Folded | undefined;
   if (base !== undefined) {
     const owner = { address, parent, revision: base.revision };
@@ -63,9 +82,6 @@ export async function fold(
       }
     }
     if (rows.length < PAGE) break;
-  }
-  if (folded?.revision !== revision) {
-    throw new NotFoundError(`Cannot find ${address} at revision ${revision}`);
   }
   return folded;
 }

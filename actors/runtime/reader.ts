@@ -223,7 +223,8 @@ async function at(parts: ReaderParts, address: Address, revision: number): Promi
     snapshot,
     status: snapshot.status as LiveActor["status"],
     state: kind.stateName(snapshot.value as Json),
-    updatedAt: folded.at,
+    // The last event's time is in the row too, and stays when the history is cut.
+    updatedAt: revision === row.revision ? row.updatedAt : folded.at,
     indexed: undefined,
     weight: row.snapshot.length,
   };
