@@ -1,9 +1,10 @@
 /** `deno task backup`: a consistent copy of the database in one file, read through once. */
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { runScript } from "./lib/args.ts";
 import { callersDirectory } from "./lib/callers_directory.ts";
 import { copyDatabase } from "./lib/copy_database.ts";
 import { DATABASE, DATABASE_CODES, withDatabase } from "./lib/offline.ts";
+import { EXIT, ExitError } from "./lib/exit_codes.ts";
 import { createOutput } from "./lib/output.ts";
 
 const SPEC = {
@@ -19,6 +20,7 @@ if (import.meta.main) {
   await runScript(SPEC, async ({ options, positionals: [given = ""] }) => {
     const output = createOutput(options);
     const path = resolve(callersDirectory(), given);
+    await checkDirectory(path);
     output.progress("Copying …");
     const copy = await withDatabase(
       options,
@@ -28,4 +30,18 @@ if (import.meta.main) {
     output.progress("");
     output.result(copy, () => `${path} has all up to event ${copy.lastSeq}, ${copy.bytes} bytes`);
   });
+}
+
+/** A directory is not made: a name that is not there is more likely a mistake. */
+async function checkDirectory(path: string): Promise<void> {
+  const directory = dirname(path);
+  try {
+    if ((await Deno.stat(directory)).isDirectory) return;
+  } catch (error) {
+    const isMissing = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (!isMissing) throw error;
+  }
+  const message = `Cannot back up to "${path}": there is no directory "${directory}"`;
+  throw new ExitError(EXIT.notFound, message);
 }

@@ -57,6 +57,7 @@ if (import.meta.main) {
 }
 
 function listingOf(options: Options): Listing {
+  if (options.limit === 0) throw new UsageError(`Cannot use --limit "0": want 1 or more`);
   const { state, label, priority, agent, workspace, parent, sort, kind } = options;
   const max = options.all ? Infinity : options.limit ?? LIMIT_DEFAULT;
   const ofTasks = { label: label.length === 0 ? undefined : label, priority, agent, workspace };

@@ -18,9 +18,15 @@ import { INTERRUPTED, TASK_CODES, taskExitCode } from "./lib/task_exit_code.ts";
 const SPEC = {
   name: "run",
   summary: "Runs a task: prints its output as it comes, and ends with its exit code.\n" +
-    "Ctrl-C cancels the task; a second one leaves at once.",
+    "Ctrl-C cancels the task, a second one leaves at once. When whoever reads its output goes, as " +
+    "`head` does, the task is cancelled too.",
   positionals: [
-    { name: "-- command", help: "Program and arguments, as they are", rest: true },
+    {
+      name: "-- command",
+      help: "Program and arguments, as they are",
+      rest: true,
+      missing: "Cannot run nothing: want a program and its arguments, after --",
+    },
   ],
   options: {
     ...NEW_TASK_OPTIONS,
@@ -60,7 +66,7 @@ async function follow(
   const release = onInterrupts({
     onFirst: () => {
       output.note(`Cancelling ${id}; Ctrl-C again leaves it to the server`);
-      cancel(client, id).catch((error: Error) => output.note(error.message));
+      cancel(client, id, "Interrupted").catch((error: Error) => output.note(error.message));
     },
     onSecond: () => left.abort(),
   });
@@ -82,6 +88,10 @@ async function follow(
     output.progress("");
     if (ended === undefined) return INTERRUPTED;
     return report(ended, { output, json });
+  } catch (error) {
+    // Whoever read the output has read enough: a command in a pipe would end now, too.
+    if (error instanceof Deno.errors.BrokenPipe) await cancel(client, id, "Its reader has gone");
+    throw error;
   } finally {
     release();
   }
@@ -98,9 +108,9 @@ function report(task: Task, { output, json }: { output: Output; json: boolean })
 }
 
 /** A task that has ended meanwhile needs no cancelling. */
-async function cancel(client: Client, id: string): Promise<void> {
+async function cancel(client: Client, id: string, reason: string): Promise<void> {
   try {
-    await client.post(`/v1/tasks/${id}/cancel`, { reason: "Interrupted" }, { schema: Task });
+    await client.post(`/v1/tasks/${id}/cancel`, { reason }, { schema: Task });
   } catch (error) {
     if (!(error instanceof RefusedError) || error.problem.status !== 409) throw error;
   }

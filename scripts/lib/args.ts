@@ -28,6 +28,8 @@ export type PositionalSpec = {
   readonly optional?: boolean;
   /** Takes all that follow; only the last may. */
   readonly rest?: boolean;
+  /** What to say when it is missing. */
+  readonly missing?: string;
 };
 
 export type CommandSpec = {
@@ -191,7 +193,7 @@ function checkPositionals(spec: CommandSpec, positionals: readonly string[]): vo
   const wanted = spec.positionals ?? [];
   const missing = wanted[positionals.length];
   if (missing !== undefined && !missing.optional) {
-    throw new UsageError(`Cannot run ${spec.name}: want ${missing.name}`);
+    throw new UsageError(missing.missing ?? `Cannot run ${spec.name}: want ${missing.name}`);
   }
   const extra = positionals[wanted.length];
   if (extra !== undefined && !wanted.at(-1)?.rest) {

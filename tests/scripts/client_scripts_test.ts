@@ -57,6 +57,12 @@ Deno.test("run prints the output of a task and passes on how it ended", async (t
     await Deno.remove(cwd);
   });
 
+  await t.step("no command at all", async () => {
+    const { code, stderr } = await script("run", "--priority", "high");
+    assertEquals(code, EXIT.usage);
+    assertStringIncludes(stderr, "Cannot run nothing: want a program and its arguments, after --");
+  });
+
   await t.step("what the server refuses is a mistake in the arguments", async () => {
     const { code, stderr } = await script("run", "--priority", "huge", "--", "true");
     assertEquals(code, EXIT.usage);
@@ -82,6 +88,12 @@ Deno.test("tasks are listed, inspected, sent events, stopped and counted by scri
       (await script("ls", "-q", "--kind", "task", "--sort", "oldest", "--all")).stdout,
       `${first}\n${second}\n`,
     );
+  });
+
+  await t.step("ls: none at all is no list", async () => {
+    const { code, stderr } = await script("ls", "--limit", "0");
+    assertEquals(code, EXIT.usage);
+    assertStringIncludes(stderr, `Cannot use --limit "0": want 1 or more`);
   });
 
   await t.step("inspect: by id, beginning of an id, and address", async () => {
@@ -186,6 +198,18 @@ Deno.test("run cancels its task on Ctrl-C and ends with 130", async () => {
   assertEquals(await lines.rest(), []);
   const notes = await readLines(child.stderr).rest();
   assertStringIncludes(notes.join("\n"), "Cancelling task_");
+  assertStringIncludes((await scriptsOf(server)("ls")).stdout, "cancelled");
+});
+
+Deno.test("run cancels its task when the reader of its output goes, and ends with 141", async () => {
+  await using server = await startServer();
+  const env = { HOLDFAST_LISTEN: new URL(server.url).host };
+  const child = taskCommand("run", ["--", "yes"], { env }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  assertEquals((await child.status).code, 141);
+  assertMatch((await readLines(child.stderr).rest()).join("\n"), /^Task task_\S+$/);
   assertStringIncludes((await scriptsOf(server)("ls")).stdout, "cancelled");
 });
 

@@ -113,6 +113,9 @@ Deno.test("backup writes one file that opens by itself, and never over another",
   // A backup is what one makes before a migration: it leaves an older schema as it is.
   await home.tamper(`delete from schema`);
   assertEquals((await home.json("backup", join(home.path, "old.db"))).schemaVersion, 0);
+  const nowhere = await home.script("backup", "/nowhere/at/all.db");
+  assertEquals([nowhere.code, nowhere.stdout], [EXIT.notFound, ""]);
+  assertMatch(nowhere.stderr, /^Cannot back up to "\/nowhere\/at\/all\.db": there is no directory/);
   const again = await home.script("backup", path);
   assertEquals(again.code, EXIT.failed);
   assertStringIncludes(again.stderr, "exists");
