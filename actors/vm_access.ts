@@ -1,0 +1,164 @@
+/**
+ * How anybody works in a VM: woken first where it sleeps, kept awake meanwhile, and every use
+ * noted. Whoever comes while it is being woken waits for the same wake. What is done in the VM is
+ * its provider's work.
+ */
+import type { VmUse } from "../machines/vm_events.ts";
+import { vmAddress } from "../machines/vm_context.ts";
+import { debounceMs } from "../machines/vm_timing.ts";
+import type { VmHandle, VmProvider } from "./adapters/vm/provider.ts";
+import type { VmProviders } from "./adapters/vm/providers.ts";
+import type { Logger, System } from "./runtime/api.ts";
+import type { Clock } from "./runtime/clock.ts";
+import { NotAcceptedError } from "./runtime/errors.ts";
+import type { ActorRecord } from "./runtime/kind.ts";
+import { vmContext } from "./vm_view.ts";
+
+/** Longest time to wait until a VM is up, ms. */
+const WAKE_WAIT_MS = 5 * 60_000;
+/** How often a use that lasts is noted, ms, at most. */
+const KEEP_AWAKE_EVERY_MS = 60_000;
+/** And at least: a VM may sleep after seconds. */
+const MIN_EVERY_MS = 500;
+/** VMs whose last uses are remembered. */
+const MAX_NOTED = 10_000;
+
+/** States in which a VM is up, or will be without anybody's help. */
+const COMING_UP: readonly string[] = ["pending", "provisioning", "running", "waking"];
+/** States in which nobody can work in it any more. */
+const OVER: readonly string[] = ["failed", "recycling", "recycled"];
+
+/** A VM cannot be worked in, and waiting does not help. */
+export class VmUnavailableError extends Error {
+  /** Always `VmUnavailableError`. */
+  override name = "VmUnavailableError";
+  /** `message` says in which state it is and why. */
+  constructor(readonly vmId: string, readonly state: string, message: string) {
+    super(message);
+  }
+}
+
+/** A VM that is up. */
+export type OpenVm = { record: ActorRecord; provider: VmProvider; handle: VmHandle };
+
+export interface VmAccess {
+  readonly providers: VmProviders;
+  /**
+   * The VM when it is up. Throws `VmUnavailableError` where it has failed or is recycled,
+   * `NotFoundError`, `TimeoutError` (DOMException) when it takes longer than `WAKE_WAIT_MS`, and
+   * the signal's reason.
+   */
+  open(vmId: string, signal: AbortSignal): Promise<OpenVm>;
+  /** Works in a VM: it is activity before and after, and keeps awake while it lasts. */
+  use<T>(vmId: string, signal: AbortSignal, work: (vm: OpenVm) => Promise<T>): Promise<T>;
+  /** Notes a use, unless one was noted a moment ago. A VM that is over takes no note. */
+  touch(vmId: string, use: VmUse): Promise<void>;
+  /** Keeps an open VM awake until the function that it returns is called. */
+  keepAwake(vm: OpenVm): () => void;
+}
+
+/** Makes the way into the VMs of a system. */
+export function createVmAccess(
+  { system, providers, clock, log }: {
+    system: Pick<System, "get" | "send" | "waitFor">;
+    providers: VmProviders;
+    clock: Pick<Clock, "now" | "wake">;
+    log: Logger;
+  },
+): VmAccess {
+  const noted = new Map<string, number>();
+
+  async function touch(vmId: string, use: VmUse, record?: ActorRecord): Promise<void> {
+    const name = `${vmId} ${use}`;
+    const now = clock.now();
+    const { idle } = vmContext(record ?? await system.get(vmAddress(vmId))).settings;
+    if (now - (noted.get(name) ?? -Infinity) < debounceMs(idle)) return;
+    noted.delete(name);
+    noted.set(name, now);
+    for (const oldest of noted.keys()) {
+      if (noted.size <= MAX_NOTED) break;
+      noted.delete(oldest);
+    }
+    try {
+      await system.send(vmAddress(vmId), { type: "vm.used", use });
+    } catch (error) {
+      noted.delete(name);
+      // It is over: there is nothing left to be put off.
+      if (!(error instanceof NotAcceptedError)) throw error;
+    }
+  }
+
+  async function open(vmId: string, signal: AbortSignal): Promise<OpenVm> {
+    const address = vmAddress(vmId);
+    let record = await system.get(address);
+    if (record.state !== "running") {
+      if (!COMING_UP.includes(record.state)) await wake(address);
+      record = await system.waitFor(
+        address,
+        ({ state }) => state === "running" || OVER.includes(state),
+        { timeoutMs: WAKE_WAIT_MS, signal },
+      );
+    }
+    const { settings, handle, error, method } = vmContext(record);
+    if (record.state !== "running" || handle === null) {
+      const why = error?.message ?? method;
+      throw new VmUnavailableError(
+        vmId,
+        record.state,
+        `Cannot use vm "${vmId}": state is "${record.state}"${why === null ? "" : ` (${why})`}`,
+      );
+    }
+    // It was made by a provider, and stored as it came.
+    return { record, provider: providers.get(settings.provider), handle: handle as VmHandle };
+  }
+
+  /** Asks for it; a VM that does not accept it is over, as the caller finds out by waiting. */
+  async function wake(address: string): Promise<void> {
+    try {
+      await system.send(address, { type: "vm.wake" });
+    } catch (error) {
+      if (!(error instanceof NotAcceptedError)) throw error;
+    }
+  }
+
+  function keepAwake({ record }: OpenVm): () => void {
+    const { sleepMs } = vmContext(record).settings.idle;
+    const everyMs = Math.min(
+      KEEP_AWAKE_EVERY_MS,
+      Math.max(MIN_EVERY_MS, (sleepMs ?? Infinity) / 3),
+    );
+    let cancel = () => {};
+    const note = () => {
+      touch(record.id, "keepAwake").catch((error: Error) => {
+        log("warn", "Cannot note that a VM is in use", { vm: record.id, error: error.message });
+      });
+    };
+    const tick = () => {
+      note();
+      cancel = clock.wake(Math.ceil(clock.now() + everyMs), tick);
+    };
+    tick();
+    return () => {
+      cancel();
+      note();
+    };
+  }
+
+  async function use<T>(
+    vmId: string,
+    signal: AbortSignal,
+    work: (vm: OpenVm) => Promise<T>,
+  ): Promise<T> {
+    const vm = await open(vmId, signal);
+    await touch(vmId, "activity", vm.record);
+    const letSleep = keepAwake(vm);
+    try {
+      return await work(vm);
+    } finally {
+      letSleep();
+      await touch(vmId, "activity", vm.record);
+    }
+  }
+
+  return { providers, open, use, touch: (vmId, kind) => touch(vmId, kind), keepAwake };
+}

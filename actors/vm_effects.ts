@@ -1,0 +1,123 @@
+/**
+ * What a VM asks of its provider, as effects. A provider is not believed: after each operation it
+ * is asked what there is now, so that a VM is never in a state that its provider does not know of.
+ */
+import type { CreateInput, HandleInput, VmOperation } from "../machines/vm_requests.ts";
+import { type CreateCall, ProviderError, type VmHandle } from "./adapters/vm/provider.ts";
+import type { VmProviders } from "./adapters/vm/providers.ts";
+import { defineEffect, type Effect, type EffectContext } from "./runtime/kind.ts";
+
+/** Longest time that one making of a VM may take, an image's download included, ms. */
+const CREATE_TIMEOUT_MS = 15 * 60_000;
+/** The same of everything else. */
+const OPERATION_TIMEOUT_MS = 2 * 60_000;
+
+/** The stream of a VM in which the words of its making are kept. */
+export const VM_LOG = "log";
+
+/** By `src` in the statechart. Retries are the statechart's. */
+export function vmEffects(providers: VmProviders): { readonly [src: string]: Effect } {
+  const operation = {
+    maxAttempts: 1,
+    onRestart: "rerun",
+    timeoutMs: OPERATION_TIMEOUT_MS,
+  } as const;
+  return {
+    create: defineEffect({
+      ...operation,
+      timeoutMs: CREATE_TIMEOUT_MS,
+      run: (input: CreateInput, context) => create(providers, input, context),
+    }),
+    suspend: defineEffect({
+      ...operation,
+      run: (input: HandleInput, context) => change(providers, { ...input, to: "suspend", context }),
+    }),
+    resume: defineEffect({
+      ...operation,
+      run: (input: HandleInput, context) => change(providers, { ...input, to: "resume", context }),
+    }),
+    delete: defineEffect({
+      ...operation,
+      run: (input: VmOperation, context) => remove(providers, input, context),
+    }),
+  };
+}
+
+async function create(
+  providers: VmProviders,
+  { provider: name, vmId, generation, settings }: CreateInput,
+  context: EffectContext,
+): Promise<VmHandle> {
+  const provider = providers.get(name);
+  const { image, repo, ref, resources, network, env } = settings;
+  const source = repo === null ? null : { repo, ref };
+  const spec = { vmId, generation, image, source, resources, network, env };
+  return await providers.alone(vmId, context.signal, async () => {
+    const handle = await provider.create(spec, { ...callOf(context), report: reporter(context) });
+    const seen = await provider.find(vmId, context.signal);
+    if (seen?.state === "running" && seen.generation === generation) return handle;
+    throw new ProviderError(
+      "failed",
+      `Cannot create vm "${vmId}": provider "${name}" says that it has, but ${
+        seen === undefined ? "there is none" : `it is ${seen.state}`
+      }`,
+    );
+  });
+}
+
+async function change(
+  providers: VmProviders,
+  { provider: name, vmId, handle, to, context }: HandleInput & {
+    to: "suspend" | "resume";
+    context: EffectContext;
+  },
+): Promise<null> {
+  const provider = providers.get(name);
+  if (handle === null) throw new ProviderError("not_found", `Cannot ${to} vm "${vmId}": not made`);
+  return await providers.alone(vmId, context.signal, async () => {
+    // It was made by a provider, and stored as it came.
+    await provider[to](handle as VmHandle, callOf(context));
+    const seen = await provider.find(vmId, context.signal);
+    if (seen === undefined) {
+      throw new ProviderError("not_found", `Cannot ${to} vm "${vmId}": it is gone at "${name}"`);
+    }
+    const wanted = to === "suspend" ? "suspended" : "running";
+    if (seen.state === wanted) return null;
+    throw new ProviderError(
+      "failed",
+      `Cannot ${to} vm "${vmId}": provider "${name}" says that it has, but it is ${seen.state}`,
+    );
+  });
+}
+
+async function remove(
+  providers: VmProviders,
+  { provider: name, vmId }: VmOperation,
+  context: EffectContext,
+): Promise<null> {
+  const provider = providers.get(name);
+  return await providers.alone(vmId, context.signal, async () => {
+    await provider.delete(vmId, callOf(context));
+    if (await provider.find(vmId, context.signal) === undefined) return null;
+    throw new ProviderError(
+      "failed",
+      `Cannot delete vm "${vmId}": provider "${name}" says that it has, but it is still there`,
+    );
+  });
+}
+
+function callOf({ key, signal }: EffectContext) {
+  return { key, signal };
+}
+
+/** Conditions go to the VM; every word goes to its log. They are told in their order. */
+function reporter(context: EffectContext): CreateCall["report"] {
+  return (condition) => {
+    const { type, status, reason, message, progress } = condition;
+    context.append(VM_LOG, `${type} ${status} ${progress}% ${reason}: ${message}\n`);
+    // A condition that cannot be told is no reason to give up the making of a VM.
+    context.send({ type: "vm.condition", condition }).catch((error: Error) => {
+      context.append(VM_LOG, `Cannot report ${type}: ${error.message}\n`);
+    });
+  };
+}
