@@ -53,6 +53,8 @@ export type CommandExecutorOptions = {
   readEnv?: (name: string) => string | undefined;
   /** Lists processes; by default those of this machine. */
   table?: ProcessTable;
+  /** Taken while a mirror of a repository is worked on; shared with whoever removes mirrors. */
+  mutex?: Mutex;
   /** Told of what went wrong without being the attempt's failure. */
   warn?: (message: string, fields: JsonObject) => void;
 };
@@ -68,7 +70,7 @@ export function createCommandExecutor(options: CommandExecutorOptions): Executor
   };
 }
 
-type Settings = Required<CommandExecutorOptions> & { mutex: Mutex; bornAt: number };
+type Settings = Required<CommandExecutorOptions> & { bornAt: number };
 
 function complete(options: CommandExecutorOptions): Settings {
   const clock = options.clock ?? systemClock;
@@ -82,10 +84,10 @@ function complete(options: CommandExecutorOptions): Settings {
     readEnv: (name) => Deno.env.get(name),
     table: processTable(),
     warn: () => {},
+    mutex: createMutex(),
     ...options,
     clock,
     home: resolve(options.home),
-    mutex: createMutex(),
     bornAt: clock.now(),
   };
 }

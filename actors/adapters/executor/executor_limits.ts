@@ -50,5 +50,8 @@ export const STALE_LOCK_MS = 60_000;
 /** Lock files removed for one git command. */
 export const MAX_STALE_LOCKS = 16;
 
+/** A mirror of a repository that was not fetched for so long goes, unless a worktree needs it. */
+export const MIRROR_UNUSED_MS = 30 * 24 * 60 * 60_000;
+
 /** Longest directory name made of a task's id. */
 export const MAX_DIRECTORY_CHARS = 200;
