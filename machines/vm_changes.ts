@@ -160,7 +160,7 @@ export function oweCleanup(): Change {
   return { cleanup: "owed" };
 }
 
-export function settleCleanup(args: Args): Change {
+export function settleCleanup(): Change {
   return { ...forgetFailures(), cleanup: "done", handle: null };
 }
 
