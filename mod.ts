@@ -104,6 +104,7 @@ export {
 
 export { createTaskKind, type TaskKindOptions } from "./actors/task.ts";
 export {
+  type CommandExecutor,
   type CommandExecutorOptions,
   createCommandExecutor,
 } from "./actors/adapters/executor/command.ts";

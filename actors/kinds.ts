@@ -4,12 +4,9 @@ import { resolve } from "node:path";
 import { createCommandExecutor } from "./adapters/executor/command.ts";
 import { taskAddress } from "../machines/task_context.ts";
 import { removeLeftovers } from "./adapters/executor/leftovers.ts";
-import { removeUnusedMirrors } from "./adapters/executor/mirrors.ts";
-import { createMutex } from "./adapters/executor/mutex.ts";
 import { sweepOrphans } from "./adapters/executor/orphans.ts";
 import { createRedactor } from "./adapters/redact.ts";
 import { idOf } from "./runtime/address.ts";
-import { systemClock } from "./runtime/clock.ts";
 import type { SystemOptions } from "./runtime/api.ts";
 import type { KindDefinition } from "./runtime/kind.ts";
 import { createTaskKind } from "./task.ts";
@@ -44,11 +41,9 @@ export function createKinds(options: KindsOptions): Kinds {
   const { outputMaxBytes } = options;
   const redact = createRedactor({ values: secrets });
   const instance = instanceOf(home);
-  const mutex = createMutex();
   const command = createCommandExecutor({
     home,
     instance,
-    mutex,
     allowedEnv: taskEnv,
     allowRun,
     secrets,
@@ -69,7 +64,7 @@ export function createKinds(options: KindsOptions): Kinds {
         },
       });
       if (removed > 0) log("info", "Removed directories of archived tasks", { removed });
-      const mirrors = await removeUnusedMirrors({ home, mutex, now: systemClock.now() });
+      const mirrors = await command.removeUnusedMirrors();
       if (mirrors > 0) log("info", "Removed mirrors of repositories", { removed: mirrors });
     },
     sweep: async (live) => {

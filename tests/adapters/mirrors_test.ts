@@ -1,26 +1,30 @@
 import { assertEquals } from "@std/assert";
-import { createCommandExecutor } from "../../actors/adapters/executor/command.ts";
-import type { Executor } from "../../actors/adapters/executor/executor.ts";
+import {
+  type CommandExecutor,
+  createCommandExecutor,
+} from "../../actors/adapters/executor/command.ts";
 import { removeUnusedMirrors } from "../../actors/adapters/executor/mirrors.ts";
 import { createMutex, type Mutex } from "../../actors/adapters/executor/mutex.ts";
+import { systemClock } from "../../actors/runtime/clock.ts";
 import { executorInput } from "../suites/executor_suite.ts";
 import { createTestContext } from "../testing/effect_context.ts";
 import { makeRepository } from "../testing/git_server.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
-type Place = { home: string; source: string; mutex: Mutex; executor: Executor };
+type Place = { home: string; source: string; executor: CommandExecutor; later: { ms: number } };
 
 /** A data directory in which a task has worked on a repository. */
 async function withMirror(test: (place: Place) => Promise<void>): Promise<void> {
   const root = await Deno.realPath(await Deno.makeTempDir());
   const [home, source] = [`${root}/home`, `${root}/source`];
-  const mutex = createMutex();
-  const executor = createCommandExecutor({ home, instance: "test", mutex });
+  const later = { ms: 0 };
+  const clock = { ...systemClock, now: () => Date.now() + later.ms };
+  const executor = createCommandExecutor({ home, instance: "test", clock });
   try {
     await makeRepository(source);
     await work({ source, executor }, "first");
-    await test({ home, source, mutex, executor });
+    await test({ home, source, executor, later });
   } finally {
     await Deno.remove(root, { recursive: true });
   }
@@ -32,8 +36,9 @@ async function work({ source, executor }: Pick<Place, "source" | "executor">, ta
 }
 
 /** Tidies so many days from now. */
-function tidy({ home, mutex }: Place, days: number): Promise<number> {
-  return removeUnusedMirrors({ home, mutex, now: Date.now() + days * DAY_MS });
+function tidy({ executor, later }: Place, days: number): Promise<number> {
+  later.ms = days * DAY_MS;
+  return executor.removeUnusedMirrors();
 }
 
 async function mirrorsIn({ home }: Place): Promise<string[]> {
@@ -69,9 +74,10 @@ Deno.test("removeUnusedMirrors() leaves a mirror that a task takes up meanwhile"
     await Deno.remove(`${place.home}/worktrees/first`, { recursive: true });
     const [name] = await mirrorsIn(place);
     const mirror = `${place.home}/repos/${name}`;
-    const { promise: later, resolve: goOn } = Promise.withResolvers<void>();
-    const busy = place.mutex(mirror, new AbortController().signal, async () => {
-      await later;
+    const { promise: told, resolve: goOn } = Promise.withResolvers<void>();
+    const locks = createMutex();
+    const busy = locks(mirror, new AbortController().signal, async () => {
+      await told;
       const fetched = new Date(Date.now() + 31 * DAY_MS);
       await Deno.utime(`${mirror}/FETCH_HEAD`, fetched, fetched);
     });
@@ -79,9 +85,10 @@ Deno.test("removeUnusedMirrors() leaves a mirror that a task takes up meanwhile"
     const mutex: Mutex = (key, signal, work) => {
       assertEquals(key, mirror);
       ask();
-      return place.mutex(key, signal, work);
+      return locks(key, signal, work);
     };
-    const tidied = tidy({ ...place, mutex }, 31);
+    const now = Date.now() + 31 * DAY_MS;
+    const tidied = removeUnusedMirrors({ repos: `${place.home}/repos`, mutex, now });
     await asked;
     goOn();
     await busy;
@@ -90,6 +97,6 @@ Deno.test("removeUnusedMirrors() leaves a mirror that a task takes up meanwhile"
   }));
 
 Deno.test("removeUnusedMirrors() finds nothing in a home without repositories", async () => {
-  const options = { home: "/nowhere/at/all", mutex: createMutex(), now: Date.now() };
-  assertEquals(await removeUnusedMirrors(options), 0);
+  const executor = createCommandExecutor({ home: "/nowhere/at/all", instance: "test" });
+  assertEquals(await executor.removeUnusedMirrors(), 0);
 });

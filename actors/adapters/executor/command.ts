@@ -3,7 +3,7 @@
  * its own. This file is the life of one attempt from top to bottom; what each step takes is in
  * the files beside it.
  */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { createRedactor } from "../redact.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
 import type { JsonObject } from "../../runtime/json.ts";
@@ -23,6 +23,7 @@ import {
   TAIL_BYTES,
 } from "./executor_limits.ts";
 import { createGit } from "./git.ts";
+import { removeUnusedMirrors } from "./mirrors.ts";
 import { createMutex, type Mutex } from "./mutex.ts";
 import { endOrphan, endPrevious } from "./orphans.ts";
 import { createOutput, type Output, type OutputSummary } from "./output.ts";
@@ -53,24 +54,32 @@ export type CommandExecutorOptions = {
   readEnv?: (name: string) => string | undefined;
   /** Lists processes; by default those of this machine. */
   table?: ProcessTable;
-  /** Taken while a mirror of a repository is worked on; shared with whoever removes mirrors. */
-  mutex?: Mutex;
   /** Told of what went wrong without being the attempt's failure. */
   warn?: (message: string, fields: JsonObject) => void;
 };
 
+/** An executor that keeps mirrors of repositories. */
+export type CommandExecutor = Executor & {
+  /** Removes the mirrors that nobody has used for 30 days; returns how many. */
+  removeUnusedMirrors(): Promise<number>;
+};
+
 /** Makes the executor. It keeps nothing but locks; all else is on disk and in processes. */
-export function createCommandExecutor(options: CommandExecutorOptions): Executor {
+export function createCommandExecutor(options: CommandExecutorOptions): CommandExecutor {
   const settings = complete(options);
   return {
     name: "command",
     run: (input, context) => runAttempt(input, context, settings),
     reattach: (input, context) => endOrphan(input, context.key, settings),
     available: () => inspectHost(settings),
+    removeUnusedMirrors: () => {
+      const { home, mutex, clock } = settings;
+      return removeUnusedMirrors({ repos: join(home, "repos"), mutex, now: clock.now() });
+    },
   };
 }
 
-type Settings = Required<CommandExecutorOptions> & { bornAt: number };
+type Settings = Required<CommandExecutorOptions> & { mutex: Mutex; bornAt: number };
 
 function complete(options: CommandExecutorOptions): Settings {
   const clock = options.clock ?? systemClock;
@@ -84,10 +93,10 @@ function complete(options: CommandExecutorOptions): Settings {
     readEnv: (name) => Deno.env.get(name),
     table: processTable(),
     warn: () => {},
-    mutex: createMutex(),
     ...options,
     clock,
     home: resolve(options.home),
+    mutex: createMutex(),
     bornAt: clock.now(),
   };
 }

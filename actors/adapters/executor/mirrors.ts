@@ -9,9 +9,9 @@ import { absent, removeIfThere } from "./files.ts";
 import type { Mutex } from "./mutex.ts";
 
 export type MirrorOptions = {
-  /** The data directory. */
-  home: string;
-  /** The one that the executor takes while it works on a mirror. */
+  /** Where mirrors are kept. */
+  repos: string;
+  /** The one that is taken while a mirror is worked on. */
   mutex: Mutex;
   /** Ms since the epoch. */
   now: number;
@@ -21,8 +21,7 @@ export type MirrorOptions = {
 const PARTIAL = ".partial";
 
 /** Removes mirrors without use; returns how many. */
-export async function removeUnusedMirrors({ home, mutex, now }: MirrorOptions): Promise<number> {
-  const repos = join(resolve(home), "repos");
+export async function removeUnusedMirrors({ repos, mutex, now }: MirrorOptions): Promise<number> {
   const before = now - MIRROR_UNUSED_MS;
   let removed = 0;
   for (const name of await namesIn(repos)) {
