@@ -4,10 +4,13 @@
  */
 import type { Json } from "./runtime/json.ts";
 
+/** Steps of a task that waits for what it needs. */
+const BEFORE_QUEUE: readonly string[] = ["equipped", "awaitingVm"];
+
 /** `running.paused` of `{active: {slot: "released", work: {attempt: {running: "paused"}}}}`. */
 export function taskState(value: Json): string {
   const active = child(value, "active");
-  if (active === undefined) return topOf(value);
+  if (active === undefined) return BEFORE_QUEUE.includes(topOf(value)) ? "pending" : topOf(value);
   const work = child(active, "work");
   // To the one who paused it, it is what it was.
   if (work === "suspended") return "running.paused";

@@ -7,14 +7,17 @@
  * for, and the executor's, which goes on meanwhile. Each has a region; the slot follows the work.
  */
 import { newContext } from "./task_context.ts";
-import { attemptRequest, slotRequest, watchRequest } from "./task_requests.ts";
+import { attemptRequest, slotRequest, vmWatchRequest, watchRequest } from "./task_requests.ts";
 import { taskSetup } from "./task_setup.ts";
 
 const pending = taskSetup.createStateConfig({
   description: "Waits until it may start: for its start time, its dependencies and its approval.",
   tags: ["waiting"],
   type: "parallel",
-  always: { guard: "preconditionsMet", target: "active" },
+  always: [
+    { guard: "lacksOnlyVm", target: "awaitingVm" },
+    { guard: "preconditionsMet", target: "active" },
+  ],
   states: {
     startTime: {
       description: "When it may start.",
@@ -61,6 +64,17 @@ const pending = taskSetup.createStateConfig({
         given: { description: "It may start." },
       },
     },
+  },
+});
+
+const awaitingVm = taskSetup.createStateConfig({
+  description: "All it still needs is its VM, which is being made or woken.",
+  tags: ["waiting"],
+  entry: "attachToVm",
+  invoke: { src: "watch", id: "vm", input: vmWatchRequest },
+  on: {
+    "vm.ready": { guard: "isOfVm", target: "active", actions: "keepVm" },
+    "actor.ended": { guard: "isOfVm", target: "cancelled", actions: "keepVmEnd" },
   },
 });
 
@@ -169,11 +183,13 @@ const running = taskSetup.createStateConfig({
     waitingForInput: {
       description: "The executor has asked a person something. Holds no slot.",
       tags: ["waiting"],
+      entry: ["releaseVm", "forgetVm"],
       on: { "task.input": { target: "resuming", actions: "keepAnswer" } },
     },
     waitingForPermission: {
       description: "The executor has asked a person for permission. Holds no slot.",
       tags: ["waiting"],
+      entry: ["releaseVm", "forgetVm"],
       on: {
         "task.approve": { target: "resuming", actions: "keepAnswer" },
         "task.reject": { target: "resuming", actions: "keepAnswer" },
@@ -182,6 +198,7 @@ const running = taskSetup.createStateConfig({
     paused: {
       description: "Paused by a person. Holds no slot.",
       tags: ["waiting"],
+      entry: ["releaseVm", "forgetVm"],
       on: {
         "task.resume": { target: "resuming" },
         "xstate.error.actor.executor": {
@@ -192,9 +209,26 @@ const running = taskSetup.createStateConfig({
       },
     },
     resuming: {
-      description: "A person has answered. Waits for a slot to go on in.",
+      description: "A person has answered. Waits for what it needs to go on.",
       tags: ["waiting"],
-      on: { "slot.granted": { target: "working", actions: ["passAnswer", "dropAnswer"] } },
+      initial: "awaitingSlot",
+      states: {
+        wakingVm: {
+          description: "Its VM may have gone to sleep. Holds no slot.",
+          entry: "attachToVm",
+          on: { "vm.ready": { guard: "isOfVm", target: "awaitingSlot", actions: "keepVm" } },
+        },
+        awaitingSlot: {
+          description: "Waits for a slot.",
+          always: { guard: "lacksVm", target: "wakingVm" },
+          on: {
+            "slot.granted": {
+              target: "#task.active.work.attempt.running.working",
+              actions: ["passAnswer", "dropAnswer"],
+            },
+          },
+        },
+      },
     },
   },
 });
@@ -227,7 +261,12 @@ const suspended = taskSetup.createStateConfig({
   description: "Paused by a person, and cut off since by a restart of the server. Nothing of the " +
     "attempt is left, and it counts for none. Holds no slot.",
   tags: ["waiting"],
-  on: { "task.resume": { target: "queued", actions: "countHandOut" } },
+  on: {
+    "task.resume": [
+      { guard: "needsVm", target: "#task.awaitingVm", actions: "countHandOut" },
+      { target: "queued", actions: "countHandOut" },
+    ],
+  },
 });
 
 /** A task. Made with `TaskInput`, ends with `TaskOutput`. */
@@ -240,14 +279,29 @@ export const taskMachine = taskSetup.createMachine({
     result: context.result,
     error: context.error,
   }),
-  on: { "task.cancel": { target: ".cancelled", actions: "cancel" } },
+  on: {
+    "task.cancel": { target: ".cancelled", actions: "cancel" },
+    "vm.failed": { guard: "isOfVm", target: ".failed", actions: "keepVmFailure" },
+    "vm.recycled": { guard: "isOfVm", target: ".cancelled", actions: "keepVmEnd" },
+  },
   initial: "accepted",
   states: {
     accepted: {
       description: "Just made. With nothing to wait for it is in the queue at once.",
-      always: [{ guard: "hasNoPreconditions", target: "active" }, { target: "pending" }],
+      always: [
+        { guard: "needsNothing", target: "active" },
+        { guard: "ownsVm", target: "equipped" },
+        { guard: "hasNoPreconditions", target: "awaitingVm" },
+        { target: "pending" },
+      ],
+    },
+    equipped: {
+      description: "Its VM is made in the same commit as itself.",
+      entry: "makeVm",
+      always: [{ guard: "hasNoPreconditions", target: "awaitingVm" }, { target: "pending" }],
     },
     pending,
+    awaitingVm,
     active: {
       description: "In the queue or in the hands of an executor.",
       type: "parallel",
@@ -288,9 +342,9 @@ export const taskMachine = taskSetup.createMachine({
       output: "failed",
     },
     cancelled: {
-      description: "Called off by a person, or by a dependency that did not succeed.",
+      description: "Called off: by a person, a dependency that did not succeed, or its VM's end.",
       type: "final",
-      entry: "end",
+      entry: ["end", "recycleOwnVm"],
       output: "cancelled",
     },
     timedOut: {

@@ -6,6 +6,7 @@ import type {
   TaskProgress,
   TaskResult,
 } from "./task_events.ts";
+import type { ReadyVm } from "./task_vm.ts";
 import { settingsOf, type TaskInput, type TaskSettings } from "./task_input.ts";
 
 /** When what happened last: ms since the epoch, null until it has happened. */
@@ -41,6 +42,8 @@ export type TaskContext = {
   readonly process: ProcessMark | null;
   readonly workDir: string | null;
   readonly sessionId: string | null;
+  /** The VM in which it works, as it was when it was up last. */
+  readonly vm: ReadyVm | null;
   /** What the executor wants to know from a person. */
   readonly question: string | null;
   /** What the executor is told once there is a slot again; null only bids it go on. */
@@ -89,6 +92,7 @@ export function newContext(input: TaskInput): TaskContext {
     process: null,
     workDir: null,
     sessionId: null,
+    vm: null,
     question: null,
     answer: null,
     progress: NO_PROGRESS,

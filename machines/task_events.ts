@@ -3,6 +3,7 @@
  * that the runtime delivers. All carry the time at which they apply.
  */
 import type { ActorEnded, SlotGranted } from "./lib/builtins.ts";
+import type { VmWord } from "./task_vm.ts";
 
 /** A process for good: a pid is used again, the pair is not. */
 export type ProcessMark = { readonly pid: number; readonly startedTicks: number };
@@ -45,7 +46,13 @@ export type ExecutorAnswer =
 
 /** What users ask for. */
 export type TaskCommand =
-  | { readonly type: "task.cancel"; readonly at: number; readonly reason?: string }
+  | {
+    readonly type: "task.cancel";
+    readonly at: number;
+    readonly reason?: string;
+    /** It is stopped because somebody deletes it. */
+    readonly deleted?: boolean;
+  }
   | { readonly type: "task.pause"; readonly at: number }
   | { readonly type: "task.resume"; readonly at: number }
   | { readonly type: "task.retry"; readonly at: number }
@@ -105,7 +112,13 @@ export type TaskOutcome =
     readonly error: { readonly name: string; readonly message: string; readonly code?: string };
   };
 
-export type TaskEvent = TaskCommand | ExecutorFact | TaskOutcome | ActorEnded | SlotGranted;
+export type TaskEvent =
+  | TaskCommand
+  | ExecutorFact
+  | TaskOutcome
+  | VmWord
+  | ActorEnded
+  | SlotGranted;
 
 /** What a task tells the feed beside its transitions. */
 export type TaskEmitted = {

@@ -14,6 +14,8 @@ import {
   TIMEOUT_MS,
 } from "./task_defaults.ts";
 
+import type { TaskVm } from "./task_vm.ts";
+
 /** A directory, or a repository and the ref to check out. */
 export type TaskWorkspace = { readonly path: string } | {
   readonly repo: string;
@@ -38,6 +40,8 @@ export type TaskTrigger =
 
 export type TaskInput = {
   readonly id: string;
+  /** The VM in which it works; by default this machine. */
+  readonly vm?: TaskVm;
   /** Default: the beginning of the prompt or of the command. */
   readonly title?: string;
   readonly prompt?: string;
@@ -101,6 +105,7 @@ export type TaskSettings = {
 type Unset =
   | "prompt"
   | "workspace"
+  | "vm"
   | "startAt"
   | "queueTtlMs"
   | "agent"
@@ -121,6 +126,7 @@ export function settingsOf(input: TaskInput): TaskSettings {
     kind: input.kind ?? executor,
     command: input.command ?? [],
     workspace: input.workspace ?? null,
+    vm: input.vm ?? null,
     env: input.env ?? {},
     envFrom: input.envFrom ?? [],
     interactive: input.interactive ?? false,

@@ -1,6 +1,7 @@
 /** What a task asks of others: a slot, an executor, word of other tasks. */
 import type { PoolRequest, SlotInput, WatchInput } from "./lib/builtins.ts";
 import { taskAddress, type TaskContext } from "./task_context.ts";
+import { type ReadyVm, vmOf } from "./task_vm.ts";
 import { ACTIVITY_EVERY_MS } from "./task_defaults.ts";
 import type { ProcessMark } from "./task_events.ts";
 import type { TaskWorkspace } from "./task_input.ts";
@@ -24,6 +25,8 @@ export type AttemptInput = {
   killGraceMs: number;
   /** The process of an earlier attempt, which must not outlive it. */
   previous: ProcessMark | null;
+  /** Where it runs; null is this machine. */
+  vm: ReadyVm | null;
 };
 
 type Args = { readonly context: TaskContext };
@@ -62,12 +65,18 @@ export function attemptRequest({ context }: Args): AttemptInput {
     activityEveryMs: ACTIVITY_EVERY_MS,
     killGraceMs: settings.killGraceMs,
     previous: process,
+    vm: settings.vm === null ? null : context.vm,
   };
 }
 
 /** Word of the dependencies that have not succeeded yet. */
 export function watchRequest({ context }: Args): WatchInput {
   return { addresses: context.waitsFor.map(taskAddress) };
+}
+
+/** Word of the VM that it waits for. */
+export function vmWatchRequest({ context }: Args): WatchInput {
+  return { addresses: [vmOf(context)] };
 }
 
 /** The directory or repository that a workspace stands for. */

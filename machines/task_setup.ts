@@ -2,14 +2,15 @@
  * The words of the task's statechart: its actions, guards and delays by name. They only tie names
  * to functions; how they are put together is in `task.ts`.
  */
-import { and, assign, emit, not, or, sendTo, setup, stateIn } from "xstate";
-import { external, slot, watch } from "./lib/builtins.ts";
+import { and, assign, emit, enqueueActions, not, or, sendTo, setup, stateIn } from "xstate";
+import { actorAt, external, slot, watch } from "./lib/builtins.ts";
 import * as change from "./task_changes.ts";
 import type { TaskContext } from "./task_context.ts";
 import type { TaskEmitted, TaskError, TaskEvent, TaskResult } from "./task_events.ts";
 import type { TaskInput } from "./task_input.ts";
 import { limitFailure, mayHandOut, mayRetry, retryDelayMs, type TaskLimit } from "./task_policy.ts";
 import type { AttemptInput } from "./task_requests.ts";
+import * as vm from "./task_vm.ts";
 
 /** What a task ends with. */
 export type TaskOutput = {
@@ -60,6 +61,20 @@ export const taskSetup = setup({
     countRetry: assign(change.countRetry),
     countHandOut: assign(change.countHandOut),
     end: assign(change.end),
+    makeVm: sendTo(({ context }) => actorAt(vm.vmOf(context)), vm.makeVmMessage),
+    attachToVm: sendTo(({ context }) => actorAt(vm.vmOf(context)), vm.attachMessage),
+    releaseVm: enqueueActions(({ context, enqueue }) => {
+      if (context.settings.vm === null) return;
+      enqueue.sendTo(actorAt(vm.vmOf(context)), vm.releaseMessage({ context }));
+    }),
+    recycleOwnVm: enqueueActions(({ context, event, enqueue }) => {
+      if (!vm.leavesOwnVm(context)) return;
+      enqueue.sendTo(actorAt(vm.vmOf(context)), vm.recycleMessage({ event }));
+    }),
+    keepVm: assign(vm.keepVm),
+    forgetVm: assign({ vm: null }),
+    keepVmFailure: assign(vm.keepVmFailure),
+    keepVmEnd: assign(vm.keepVmEnd),
     announceStuck: emit(({ context }) => ({
       type: "task.stuck",
       lastActivityAt: context.times.lastActivityAt,
@@ -75,8 +90,14 @@ export const taskSetup = setup({
     awaitsNoTask: ({ context }) => context.waitsFor.length === 0,
     dependencySucceeded: ({ event }) =>
       event.type === "actor.ended" && event.status === "done" && event.state === "succeeded",
+    needsVm: ({ context }) => context.settings.vm !== null,
+    lacksVm: ({ context }) => context.settings.vm !== null && context.vm === null,
+    ownsVm: ({ context }) => context.settings.vm !== null && context.settings.vm.make !== null,
+    isOfVm: ({ context, event }) => vm.isOfVm(context, event),
     needsNoApproval: ({ context }) => !context.settings.requireApproval,
     hasNoPreconditions: and(["startTimeReached", "awaitsNoTask", "needsNoApproval"]),
+    needsNothing: and(["hasNoPreconditions", not("needsVm")]),
+    lacksOnlyVm: and(["preconditionsMet", "needsVm"]),
     preconditionsMet: and([
       stateIn("#task.pending.startTime.reached"),
       stateIn("#task.pending.dependencies.succeeded"),
@@ -86,6 +107,7 @@ export const taskSetup = setup({
       stateIn("#task.active.work.attempt.running.waitingForInput"),
       stateIn("#task.active.work.attempt.running.waitingForPermission"),
       stateIn("#task.active.work.attempt.running.paused"),
+      stateIn("#task.active.work.attempt.running.resuming.wakingVm"),
       stateIn("#task.active.work.suspended"),
     ]),
     needsSlot: not("waitsForPerson"),

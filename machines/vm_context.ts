@@ -51,8 +51,8 @@ export function newContext(input: VmInput): VmContext {
     generation: 1,
     handle: null,
     conditions: [],
-    // The task that it is made for is waiting for it already.
-    tasks: owner === null ? {} : { [owner]: "holds" },
+    // The task that it is made for holds it from when all it still needs is the VM.
+    tasks: owner === null ? {} : { [owner]: "rests" },
     lastActivityAt: createdAt,
     lastKeepAwakeAt: null,
     sleepFrom: createdAt,

@@ -98,7 +98,7 @@ export function settingsOf(input: VmInput): VmSettings {
     labels: input.labels ?? {},
     owner: input.owner ?? null,
     createdBy: input.createdBy ?? null,
-    createdAt: input.createdAt,
+    createdAt: input.at ?? input.createdAt,
   };
 }
 

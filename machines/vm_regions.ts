@@ -11,7 +11,6 @@ export const idleRegion = vmSetup.createStateConfig({
   initial: "free",
   states: {
     free: {
-      id: "idle",
       description: "Decides at once whether it is counted.",
       always: [
         { guard: "isNeverRecycled", target: "uncounted" },

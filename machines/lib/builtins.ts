@@ -70,6 +70,8 @@ export function actorAt(address: string): AnyActorRef {
     id: address,
     sessionId: address,
     send: () => {},
+    // What XState calls where a machine runs without the runtime, in a test say.
+    _send: () => {},
     getSnapshot: () => undefined,
     toJSON: () => address,
   } as unknown as AnyActorRef;

@@ -15,6 +15,7 @@ Deno.test("taskView() shows every setting, with the state and the times", () => 
     kind: "command",
     command: ["make"],
     workspace: null,
+    vm: null,
     envNames: [],
     interactive: false,
     priority: 0,

@@ -18,6 +18,7 @@ Deno.test("task is handed to its executor when it has its slot, with all that it
     attempt: 1,
     epoch: 1,
     command: ["make", "all"],
+    vm: null,
     workspace: { repo: "https://example.org/x.git", ref: "main" },
     env: { A: "1" },
     envFrom: ["HOME"],
