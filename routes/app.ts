@@ -6,6 +6,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import type { System } from "../actors/runtime/api.ts";
+import type { VmAccess } from "../actors/vm_access.ts";
 import { mountActors } from "./actors.ts";
 import { responseOf } from "./answer.ts";
 import { hostCheck, originCheck, tokenCheck } from "./auth.ts";
@@ -28,6 +29,7 @@ import { mountPage } from "./page.ts";
 import { mountPools } from "./pools.ts";
 import { mountTasks } from "./tasks.ts";
 import { createStreams } from "./streams.ts";
+import { mountVms } from "./vms.ts";
 
 /** Makes the app. `app.fetch` serves requests; nothing runs before the first. */
 export function createApp(system: System, options: Partial<AppConfig> = {}): Hono {
@@ -49,11 +51,14 @@ export function createApp(system: System, options: Partial<AppConfig> = {}): Hon
   app.use(originCheck(config), tokenCheck(config));
   declareComponents(app);
   for (const mountResource of RESOURCES) mountResource(api);
+  const { vms } = config;
+  if (vms !== null) { for (const mountResource of VM_RESOURCES) mountResource(api, vms); }
+  mountDocs(api);
   // What requests carry through the edge is nobody's business outside.
   return app as unknown as Hono;
 }
 
-/** In the order in which the reference lists them; the reference itself comes last. */
+/** In the order in which the reference lists them. */
 const RESOURCES: readonly ((api: Api) => void)[] = [
   mountTasks,
   mountActors,
@@ -65,7 +70,11 @@ const RESOURCES: readonly ((api: Api) => void)[] = [
   mountHealth,
   mountMetrics,
   mountPage,
-  mountDocs,
+];
+
+/** What a server with VMs has beside. */
+const VM_RESOURCES: readonly ((api: Api, vms: VmAccess) => void)[] = [
+  mountVms,
 ];
 
 function observe({ system, config, metrics }: Api): MiddlewareHandler<Env> {
@@ -101,7 +110,7 @@ function urlCheck({ maxUrlChars }: AppConfig): MiddlewareHandler {
 function crossOrigin({ corsOrigins }: AppConfig): MiddlewareHandler {
   return cors({
     origin: [...corsOrigins],
-    allowMethods: ["GET", "HEAD", "POST", "PATCH"],
+    allowMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
     allowHeaders: [
       "authorization",
       "content-type",

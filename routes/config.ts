@@ -2,6 +2,7 @@
 import type { Clock } from "../actors/runtime/clock.ts";
 import { systemClock } from "../actors/runtime/clock.ts";
 import type { Logger } from "../actors/runtime/api.ts";
+import type { VmAccess } from "../actors/vm_access.ts";
 import { HEARTBEAT_MS, MAX_BODY_BYTES, MAX_STREAMS, MAX_URL_CHARS } from "./limits.ts";
 
 /** What `createApp` can be told. */
@@ -22,6 +23,8 @@ export type AppConfig = {
   heartbeatMs: number;
   /** Takes secrets out of whatever an answer quotes. */
   redact: (text: string) => string;
+  /** The way into VMs; null where the server has none: then they have no paths. */
+  vms: VmAccess | null;
   /** The server's version, for people. */
   version: string;
   log: Logger;
@@ -39,6 +42,7 @@ export function resolveConfig(config: Partial<AppConfig> = {}): AppConfig {
     maxStreams: MAX_STREAMS,
     heartbeatMs: HEARTBEAT_MS,
     redact: (text) => text,
+    vms: null,
     version: "0.0.0",
     log: () => {},
     clock: systemClock,

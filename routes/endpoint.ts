@@ -40,7 +40,7 @@ export type AnswerDoc = {
 };
 
 export type Endpoint<P, Q, B> = {
-  method: "get" | "post" | "patch";
+  method: "get" | "post" | "put" | "patch" | "delete";
   /** With parameters in braces. */
   path: string;
   tag: string;
@@ -48,7 +48,7 @@ export type Endpoint<P, Q, B> = {
   description?: string;
   params?: z.ZodType<P>;
   query?: z.ZodType<Q>;
-  /** Of a POST or PATCH; by default none is taken. */
+  /** Of what is not a GET; by default none is taken. */
   body?: z.ZodType<B>;
   /** Media types of a body that the handler parses by itself: it gets the text. */
   rawBody?: readonly string[];
