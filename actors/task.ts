@@ -13,17 +13,20 @@ import { taskIndex, taskView } from "./task_view.ts";
 export type TaskKindOptions = {
   /** By the name that a task gives. */
   executors: { readonly [name: string]: Executor };
+  /** The same for tasks that work in a VM. */
+  vmExecutors?: { readonly [name: string]: Executor };
   /** Takes secrets out of a text. */
   redact?: (text: string) => string;
 };
 
 /** Makes the kind `task`. */
-export function createTaskKind({ executors, redact }: TaskKindOptions): KindDefinition {
+export function createTaskKind(options: TaskKindOptions): KindDefinition {
+  const { redact } = options;
   return {
     name: "task",
     version: 1,
     machine: taskMachine,
-    effects: { executor: executorEffect(executors) },
+    effects: { executor: executorEffect(options) },
     state: taskState,
     view: taskView,
     index: taskIndex,
@@ -36,10 +39,10 @@ export function createTaskKind({ executors, redact }: TaskKindOptions): KindDefi
  * One attempt. Its time limit and its retries are the statechart's; an attempt that a restart cut
  * off is given to its executor to clear away, so that the retry policy hears of it as `orphaned`.
  */
-function executorEffect(executors: TaskKindOptions["executors"]): Effect {
+function executorEffect(options: TaskKindOptions): Effect {
   return defineEffect({
-    run: (input: AttemptInput, context) => pick(executors, input).run(input, context),
-    reattach: (input: AttemptInput, context) => pick(executors, input).reattach(input, context),
+    run: (input: AttemptInput, context) => pick(options, input).run(input, context),
+    reattach: (input: AttemptInput, context) => pick(options, input).reattach(input, context),
     timeoutMs: Infinity,
     maxAttempts: 1,
     onRestart: "reattach",
@@ -47,9 +50,10 @@ function executorEffect(executors: TaskKindOptions["executors"]): Effect {
 }
 
 function pick(
-  executors: TaskKindOptions["executors"],
-  { executor, taskId }: AttemptInput,
+  { executors: here, vmExecutors = {} }: TaskKindOptions,
+  { executor, taskId, vm }: AttemptInput,
 ): Executor {
+  const executors = vm === null ? here : vmExecutors;
   const found = Object.hasOwn(executors, executor) ? executors[executor] : undefined;
   if (found !== undefined) return found;
   const known = Object.keys(executors).join(", ");

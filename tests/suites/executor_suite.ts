@@ -38,6 +38,7 @@ export function executorInput(
     activityEveryMs: 1_000,
     killGraceMs: 200,
     previous: null,
+    vm: null,
     ...changes,
   };
 }

@@ -8,6 +8,7 @@ import { createRedactor } from "../redact.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
 import type { JsonObject } from "../../runtime/json.ts";
 import type { EffectContext } from "../../runtime/kind.ts";
+import { createActivity } from "./activity.ts";
 import { type Controls, createControls } from "./controls.ts";
 import { commandEnvironment, gitEnvironment, markersOf } from "./environment.ts";
 import {
@@ -225,35 +226,6 @@ async function announce(
   const leader = (await settings.table()).find((process) => process.pid === pid);
   const mark = leader === undefined ? {} : { startedTicks: leader.startedTicks };
   await context.send({ type: "executor.started", pid, ...mark, workDir });
-}
-
-/** Tells the owner of output, at most once every `everyMs`. */
-function createActivity(
-  context: EffectContext,
-  everyMs: number,
-  { clock, warn }: Settings,
-): { open(): void; touch(): void } {
-  let open = false;
-  let untold = false;
-  let toldAt = -Infinity;
-  const tell = () => {
-    untold = false;
-    toldAt = clock.now();
-    context.send({ type: "executor.activity" }).catch((error) =>
-      // A lost sign of life is not worth a task; the next one follows.
-      warn("Cannot tell of activity", { address: context.address, reason: String(error) })
-    );
-  };
-  return {
-    open() {
-      open = true;
-      if (untold) tell();
-    },
-    touch() {
-      if (open && clock.now() - toldAt >= everyMs) tell();
-      else untold = true;
-    },
-  };
 }
 
 function named(processes: readonly ProcessInfo[]): string {

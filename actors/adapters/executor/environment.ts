@@ -78,6 +78,23 @@ export function commandEnvironment(
   return { variables, secrets };
 }
 
+/**
+ * The same for a command in a VM, which has an environment of its own: only what the task adds.
+ * Throws `ExecutorError("spawn_failed")`.
+ */
+export function environmentInVm(
+  input: ExecutorInput,
+  markers: Record<string, string>,
+  options: EnvironmentOptions,
+): Environment {
+  const { variables, secrets } = commandEnvironment(input, markers, options);
+  const added = new Set([...Object.keys(input.env), ...input.envFrom]);
+  const own = Object.entries(variables).filter(([name]) =>
+    added.has(name) || name.startsWith(OWN_PREFIX)
+  );
+  return { variables: Object.fromEntries(own), secrets };
+}
+
 /** The environment of our own git commands: never a prompt, never a surprising transport. */
 export function gitEnvironment(
   markers: Record<string, string>,

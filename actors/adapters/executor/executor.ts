@@ -14,9 +14,17 @@
  */
 import type { EffectContext } from "../../runtime/kind.ts";
 import type { JsonObject } from "../../runtime/json.ts";
+import type { VmHandleRecord } from "../../../machines/vm_input.ts";
 
 /** Where the work is done; null is a directory of the task's own, empty at first. */
 export type WorkspaceInput = { path: string } | { repo: string; ref?: string } | null;
+
+/** The VM in which a command runs; `handle` is its provider's. */
+export type VmPlace = {
+  readonly vmId: string;
+  readonly provider: string;
+  readonly handle: VmHandleRecord;
+};
 
 /** A process for good: the pid is used again, the pair is not. */
 export type ProcessMark = { pid: number; startedTicks: number };
@@ -41,6 +49,8 @@ export type ExecutorInput = {
   killGraceMs: number;
   /** The process of an earlier attempt, which must not outlive it. */
   previous: ProcessMark | null;
+  /** Null is this machine. */
+  vm: VmPlace | null;
 };
 
 /** What became of the work when it ran to its end. */
@@ -65,6 +75,7 @@ export type ExecutorErrorCode =
   | "clone_failed"
   | "permission_denied"
   | "network"
+  | "runtime_offline"
   | "orphaned"
   | "spawn_failed";
 

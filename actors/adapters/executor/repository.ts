@@ -33,19 +33,35 @@ export type RepositoryTools = {
 
 /** Makes or takes up the worktree at `path`. Throws `ExecutorError` or the signal's reason. */
 export async function prepareWorktree(
-  { repo, ref }: { repo: string; ref?: string },
+  source: { repo: string; ref?: string },
   path: string,
   tools: RepositoryTools,
 ): Promise<void> {
+  checkRepo(source.repo);
+  if (await takeUpWorktree(path, await mirrorOf(source.repo, tools))) return;
+  await withCommit(
+    source,
+    tools,
+    ({ mirror, commit }) => addWorktree(path, commit, { mirror, tools }),
+  );
+}
+
+/**
+ * Works with a fresh mirror and the commit that `ref` names in it, alone. What git says no to in
+ * `work` is explained as what it is. Throws `ExecutorError` or the signal's reason.
+ */
+export async function withCommit(
+  { repo, ref }: { repo: string; ref?: string },
+  tools: RepositoryTools,
+  work: (at: { mirror: string; commit: string }) => Promise<void>,
+): Promise<void> {
   checkRepo(repo);
   if (ref !== undefined) checkRef(ref, repo);
-  const mirror = join(tools.repos, await digest(repo));
-  if (await takeUpWorktree(path, mirror)) return;
+  const mirror = await mirrorOf(repo, tools);
   await tools.mutex(mirror, tools.signal, async () => {
     try {
       await refreshMirror(repo, mirror, tools);
-      const commit = await findCommit(ref, mirror, tools);
-      await addWorktree(path, commit, { mirror, tools });
+      await work({ mirror, commit: await findCommit(ref, mirror, tools) });
     } catch (error) {
       throw explain(error, { repo, ref, redact: tools.redact });
     }
@@ -239,6 +255,10 @@ function explain(
   const code = NETWORK_TROUBLE.test(error.stderr) ? "network" : "clone_failed";
   const lines = error.stderr.trim().split(/\s*\n/).slice(-GIT_ERROR_LINES).join("\n");
   return new ExecutorError(code, redact(`Cannot clone "${repo}": ${lines || error.message}`));
+}
+
+async function mirrorOf(repo: string, { repos }: RepositoryTools): Promise<string> {
+  return join(repos, await digest(repo));
 }
 
 async function digest(text: string): Promise<string> {
