@@ -3,11 +3,11 @@ import { z } from "@hono/zod-openapi";
 import { MAX_KILL_GRACE_MS } from "../actors/adapters/executor/executor_limits.ts";
 import type { TaskInput, TaskPriority } from "../machines/task_input.ts";
 import { AddressParam } from "./address_params.ts";
+import { boundedRecord, Instant, Labels, Name, Text, VariableName } from "./fields.ts";
 import {
   MAX_COMMAND_PARTS,
   MAX_DEPENDENCIES,
   MAX_ENV_NAMES,
-  MAX_LABELS,
   MAX_LIMIT_MS,
   MAX_NAME_CHARS,
   MAX_RETRY_CODES,
@@ -23,10 +23,6 @@ export const PRIORITIES: { readonly [name: string]: TaskPriority } = {
   high: 3,
   urgent: 4,
 };
-
-/** Programs take arguments and variables as C strings. */
-const Text = z.string().refine((text) => !text.includes("\0"), "must not contain NUL");
-const Name = Text.min(1).max(MAX_NAME_CHARS);
 
 export const TaskId = z.string().regex(/^task_[A-Za-z0-9_-]{1,64}$/, 'want "task_" and an id')
   .openapi({ example: "task_V1StGXR8" });
@@ -54,15 +50,6 @@ const Key = z.union([
   Name.transform((name) => ({ name })),
   z.strictObject({ name: Name, exclusive: z.boolean().optional() }),
 ]).openapi({ description: "Tasks of one key never overlap, unless `exclusive` is false" });
-
-const Instant = z.union([
-  z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
-  z.int().min(0),
-]).openapi({ description: "ISO 8601, or ms since the epoch" });
-
-const VariableName = z.string().max(MAX_NAME_CHARS)
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "want letters, digits and _")
-  .refine((name) => !name.startsWith("HOLDFAST_"), "HOLDFAST_* is the server's own");
 
 const Milliseconds = z.int().min(1).max(MAX_LIMIT_MS);
 const Attempts = z.int().min(1).max(MAX_TASK_ATTEMPTS);
@@ -96,11 +83,7 @@ export const NewTask = z.strictObject({
   maxAttempts: Attempts.optional(),
   maxAttemptsTotal: Attempts.optional(),
   retryOn: z.array(Name).max(MAX_RETRY_CODES).optional(),
-  labels: boundedRecord(
-    z.string().max(MAX_NAME_CHARS).regex(/^[A-Za-z0-9][\w./-]*$/, "want letters, digits, _ . / -"),
-    z.string().max(MAX_NAME_CHARS),
-    MAX_LABELS,
-  ).optional(),
+  labels: Labels.optional(),
   agent: Name.optional(),
   key: Key.optional(),
   coalesceKey: Name.optional()
@@ -125,9 +108,4 @@ export type NewTask = z.infer<typeof NewTask>;
 /** What the machine gets. */
 export function taskInput(body: NewTask, given: { id: string; createdAt: number }): TaskInput {
   return defined({ ...body, ...given }) as TaskInput;
-}
-
-function boundedRecord(key: z.ZodType<string, string>, value: z.ZodType<string>, max: number) {
-  return z.record(key, value)
-    .refine((record) => Object.keys(record).length <= max, `at most ${max} entries`);
 }

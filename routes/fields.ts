@@ -1,0 +1,35 @@
+/** Forms and bounds of fields that callers send to several resources. */
+import { z } from "@hono/zod-openapi";
+import { MAX_LABELS, MAX_NAME_CHARS } from "./limits.ts";
+
+/** Programs take arguments and variables as C strings. */
+export const Text = z.string().refine((text) => !text.includes("\0"), "must not contain NUL");
+
+/** A short text: a title, a name, a key. */
+export const Name = Text.min(1).max(MAX_NAME_CHARS);
+
+/** A time, as ms since the epoch. */
+export const Instant = z.union([
+  z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+  z.int().min(0),
+]).openapi({ description: "ISO 8601, or ms since the epoch" });
+
+export const VariableName = z.string().max(MAX_NAME_CHARS)
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "want letters, digits and _")
+  .refine((name) => !name.startsWith("HOLDFAST_"), "HOLDFAST_* is the server's own");
+
+export const Labels = boundedRecord(
+  z.string().max(MAX_NAME_CHARS).regex(/^[A-Za-z0-9][\w./-]*$/, "want letters, digits, _ . / -"),
+  z.string().max(MAX_NAME_CHARS),
+  MAX_LABELS,
+);
+
+/** An object of texts with so many entries at most. */
+export function boundedRecord(
+  key: z.ZodType<string, string>,
+  value: z.ZodType<string>,
+  max: number,
+) {
+  return z.record(key, value)
+    .refine((record) => Object.keys(record).length <= max, `at most ${max} entries`);
+}
