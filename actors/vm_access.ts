@@ -57,108 +57,120 @@ export interface VmAccess {
   keepAwake(vm: OpenVm): () => void;
 }
 
-/** Makes the way into the VMs of a system. */
-export function createVmAccess(
-  { system, providers, clock, log }: {
-    system: Pick<System, "get" | "send" | "waitFor">;
-    providers: VmProviders;
-    clock: Pick<Clock, "now" | "wake">;
-    log: Logger;
-  },
-): VmAccess {
-  const noted = new Map<string, number>();
+export type VmAccessParts = {
+  system: Pick<System, "get" | "send" | "waitFor">;
+  providers: VmProviders;
+  clock: Pick<Clock, "now" | "wake">;
+  log: Logger;
+};
 
-  async function touch(vmId: string, use: VmUse, record?: ActorRecord): Promise<void> {
+/** Makes the way into the VMs of a system. */
+export function createVmAccess(parts: VmAccessParts): VmAccess {
+  const uses = new Uses(parts);
+  const open = (vmId: string, signal: AbortSignal) => openVm(parts, vmId, signal);
+  return {
+    providers: parts.providers,
+    open,
+    touch: (vmId, use) => uses.note(vmId, use),
+    keepAwake: (vm) => keepAwake(parts, vm, uses),
+    async use(vmId, signal, work) {
+      const vm = await open(vmId, signal);
+      await uses.note(vmId, "activity", vm.record);
+      const letSleep = keepAwake(parts, vm, uses);
+      try {
+        return await work(vm);
+      } finally {
+        letSleep();
+        await uses.note(vmId, "activity", vm.record);
+      }
+    },
+  };
+}
+
+/** Uses on their way to the actors, each kind of use of a VM no more often than it counts. */
+class Uses {
+  /** When a use was noted last, the longest ago first. */
+  readonly #noted = new Map<string, number>();
+
+  constructor(readonly parts: VmAccessParts) {}
+
+  async note(vmId: string, use: VmUse, record?: ActorRecord): Promise<void> {
+    const { system, clock } = this.parts;
     const name = `${vmId} ${use}`;
     const now = clock.now();
     const { idle } = vmContext(record ?? await system.get(vmAddress(vmId))).settings;
-    if (now - (noted.get(name) ?? -Infinity) < debounceMs(idle)) return;
-    noted.delete(name);
-    noted.set(name, now);
-    for (const oldest of noted.keys()) {
-      if (noted.size <= MAX_NOTED) break;
-      noted.delete(oldest);
-    }
+    if (now - (this.#noted.get(name) ?? -Infinity) < debounceMs(idle)) return;
+    this.#remember(name, now);
     try {
       await system.send(vmAddress(vmId), { type: "vm.used", use });
     } catch (error) {
-      noted.delete(name);
+      this.#noted.delete(name);
       // It is over: there is nothing left to be put off.
       if (!(error instanceof NotAcceptedError)) throw error;
     }
   }
 
-  async function open(vmId: string, signal: AbortSignal): Promise<OpenVm> {
-    const address = vmAddress(vmId);
-    let record = await system.get(address);
-    if (record.state !== "running") {
-      if (!COMING_UP.includes(record.state)) await wake(address);
-      record = await system.waitFor(
-        address,
-        ({ state }) => state === "running" || OVER.includes(state),
-        { timeoutMs: WAKE_WAIT_MS, signal },
-      );
-    }
-    const { settings, handle, error, method } = vmContext(record);
-    if (record.state !== "running" || handle === null) {
-      const why = error?.message ?? method;
-      throw new VmUnavailableError(
-        vmId,
-        record.state,
-        `Cannot use vm "${vmId}": state is "${record.state}"${why === null ? "" : ` (${why})`}`,
-      );
-    }
-    // It was made by a provider, and stored as it came.
-    return { record, provider: providers.get(settings.provider), handle: handle as VmHandle };
+  #remember(name: string, at: number): void {
+    this.#noted.delete(name);
+    this.#noted.set(name, at);
+    const [oldest] = this.#noted.keys();
+    if (this.#noted.size > MAX_NOTED && oldest !== undefined) this.#noted.delete(oldest);
   }
+}
 
-  /** Asks for it; a VM that does not accept it is over, as the caller finds out by waiting. */
-  async function wake(address: string): Promise<void> {
-    try {
-      await system.send(address, { type: "vm.wake" });
-    } catch (error) {
-      if (!(error instanceof NotAcceptedError)) throw error;
-    }
-  }
-
-  function keepAwake({ record }: OpenVm): () => void {
-    const { sleepMs } = vmContext(record).settings.idle;
-    const everyMs = Math.min(
-      KEEP_AWAKE_EVERY_MS,
-      Math.max(MIN_EVERY_MS, (sleepMs ?? Infinity) / 3),
+async function openVm(
+  { system, providers }: VmAccessParts,
+  vmId: string,
+  signal: AbortSignal,
+): Promise<OpenVm> {
+  const address = vmAddress(vmId);
+  let record = await system.get(address);
+  if (record.state !== "running") {
+    if (!COMING_UP.includes(record.state)) await wake(system, address);
+    record = await system.waitFor(
+      address,
+      ({ state }) => state === "running" || OVER.includes(state),
+      { timeoutMs: WAKE_WAIT_MS, signal },
     );
-    let cancel = () => {};
-    const note = () => {
-      touch(record.id, "keepAwake").catch((error: Error) => {
-        log("warn", "Cannot note that a VM is in use", { vm: record.id, error: error.message });
-      });
-    };
-    const tick = () => {
-      note();
-      cancel = clock.wake(Math.ceil(clock.now() + everyMs), tick);
-    };
-    tick();
-    return () => {
-      cancel();
-      note();
-    };
   }
-
-  async function use<T>(
-    vmId: string,
-    signal: AbortSignal,
-    work: (vm: OpenVm) => Promise<T>,
-  ): Promise<T> {
-    const vm = await open(vmId, signal);
-    await touch(vmId, "activity", vm.record);
-    const letSleep = keepAwake(vm);
-    try {
-      return await work(vm);
-    } finally {
-      letSleep();
-      await touch(vmId, "activity", vm.record);
-    }
+  const { settings, handle, error, method } = vmContext(record);
+  if (record.state !== "running" || handle === null) {
+    const why = error?.message ?? method;
+    throw new VmUnavailableError(
+      vmId,
+      record.state,
+      `Cannot use vm "${vmId}": state is "${record.state}"${why === null ? "" : ` (${why})`}`,
+    );
   }
+  // It was made by a provider, and stored as it came.
+  return { record, provider: providers.get(settings.provider), handle: handle as VmHandle };
+}
 
-  return { providers, open, use, touch: (vmId, kind) => touch(vmId, kind), keepAwake };
+/** Asks for it; a VM that does not accept it is over, as the caller finds out by waiting. */
+async function wake(system: VmAccessParts["system"], address: string): Promise<void> {
+  try {
+    await system.send(address, { type: "vm.wake" });
+  } catch (error) {
+    if (!(error instanceof NotAcceptedError)) throw error;
+  }
+}
+
+function keepAwake({ clock, log }: VmAccessParts, { record }: OpenVm, uses: Uses): () => void {
+  const { sleepMs } = vmContext(record).settings.idle;
+  const everyMs = Math.min(KEEP_AWAKE_EVERY_MS, Math.max(MIN_EVERY_MS, (sleepMs ?? Infinity) / 3));
+  let cancel = () => {};
+  const note = () => {
+    uses.note(record.id, "keepAwake").catch((error: Error) => {
+      log("warn", "Cannot note that a VM is in use", { vm: record.id, error: error.message });
+    });
+  };
+  const tick = () => {
+    note();
+    cancel = clock.wake(Math.ceil(clock.now() + everyMs), tick);
+  };
+  tick();
+  return () => {
+    cancel();
+    note();
+  };
 }
