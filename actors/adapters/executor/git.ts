@@ -41,6 +41,7 @@ const SETTINGS = [
   "gc.auto=0",
   "maintenance.auto=false",
   "advice.detachedHead=false",
+  "protocol.version=2",
   "http.lowSpeedLimit=1",
   "http.lowSpeedTime=120",
 ].flatMap((setting) => ["-c", setting]);
