@@ -83,13 +83,14 @@ const EXIT_CODES: { readonly [code: number]: string } = {
 /**
  * Runs a script and ends the process: answers `--help`, refuses what it does not know, prints the
  * message of an error that `main` throws. `main` returns the exit code, or nothing for 0; it may
- * throw `ExitError` to choose one.
+ * throw `ExitError` to choose one. `given` are the arguments, if not those of the process.
  */
 export async function runScript<const S extends CommandSpec>(
   spec: S,
   main: (args: Arguments<S>) => Promise<number | void> | number | void,
+  given: readonly string[] = Deno.args,
 ): Promise<never> {
-  Deno.exit(await exitCodeOf(spec, main));
+  Deno.exit(await exitCodeOf(spec, main, given));
 }
 
 /** Reads arguments by a spec. Throws `UsageError`. */
@@ -140,9 +141,10 @@ export function helpText(spec: CommandSpec): string {
 async function exitCodeOf<const S extends CommandSpec>(
   spec: S,
   main: (args: Arguments<S>) => Promise<number | void> | number | void,
+  given: readonly string[],
 ): Promise<number> {
   try {
-    const args = parseArguments(spec, Deno.args);
+    const args = parseArguments(spec, given);
     if (!args.options.help) return await main(args) ?? EXIT.ok;
     print(Deno.stdout, helpText(spec));
     return EXIT.ok;

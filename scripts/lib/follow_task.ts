@@ -4,14 +4,10 @@
  * twice.
  */
 import { Entry, OutputRow, Task } from "./answers.ts";
-import { type Client, RefusedError, UnreachableError } from "./client.ts";
+import { GIVE_UP_MS, isAway, pause, RETRY_MS } from "./away.ts";
+import type { Client } from "./client.ts";
 import { EXIT, ExitError } from "./exit_codes.ts";
 import type { ServerEvent } from "./sse.ts";
-
-/** How often to try to reach a server that has gone. */
-const RETRY_MS = 500;
-/** How long a server may be gone. */
-const GIVE_UP_MS = 2 * 60_000;
 
 export type Following = {
   onOutput(row: OutputRow): void;
@@ -58,27 +54,9 @@ function parse<T>(schema: { parse(value: unknown): T }, { data }: ServerEvent): 
   return schema.parse(JSON.parse(data));
 }
 
-/** Whether it is worth looking again: the server is not there, or not ready yet. */
-function isAway(error: unknown): error is Error {
-  return error instanceof UnreachableError ||
-    error instanceof RefusedError && error.problem.status === 503;
-}
-
 function gone(id: string, cause: Error): ExitError {
   const message =
     `Cannot follow ${id}: the server is gone; the task goes on when it is back, and ` +
     `so does "deno task logs -f ${id}"`;
   return new ExitError(EXIT.unavailable, message, { cause });
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener("abort", end, { once: true });
-  });
 }

@@ -2,6 +2,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { UsageError } from "./args.ts";
 import { parseDuration } from "./durations.ts";
+import { pairs } from "./pairs.ts";
 
 export const NEW_TASK_OPTIONS = {
   title: { type: "string", value: "TEXT", help: "What people call it" },
@@ -70,13 +71,4 @@ function workspaceOf({ workspace, repo, ref }: Options, cwd: string) {
   if (repo !== undefined) return { repo, ref };
   if (workspace === undefined) return undefined;
   return { path: isAbsolute(workspace) ? workspace : resolve(cwd, workspace) };
-}
-
-function pairs(texts: readonly string[], name: string): { [name: string]: string } | undefined {
-  if (texts.length === 0) return undefined;
-  return Object.fromEntries(texts.map((text) => {
-    const at = text.indexOf("=");
-    if (at < 1) throw new UsageError(`Cannot use ${name} "${text}": want NAME=VALUE`);
-    return [text.slice(0, at), text.slice(at + 1)];
-  }));
 }
