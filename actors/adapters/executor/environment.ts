@@ -6,7 +6,7 @@
 import { ExecutorError, type ExecutorInput } from "./executor.ts";
 
 /** Names that always pass, where the server has them. */
-const PASSED = [
+export const PASSED: readonly string[] = [
   ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TERM", "TZ", "LANG", "LANGUAGE"],
   ...["LC_ALL", "LC_ADDRESS", "LC_COLLATE", "LC_CTYPE", "LC_IDENTIFICATION", "LC_MEASUREMENT"],
   ...["LC_MESSAGES", "LC_MONETARY", "LC_NAME", "LC_NUMERIC", "LC_PAPER", "LC_TELEPHONE", "LC_TIME"],
@@ -25,6 +25,8 @@ export const READ_NAMES: readonly string[] = [...PASSED, ...PASSED_TO_GIT];
 /** The markers that every process of an attempt carries. */
 export const INSTANCE_MARKER = "HOLDFAST_INSTANCE";
 export const KEY_MARKER = "HOLDFAST_EFFECT_KEY";
+/** The marker of a process that belongs to a VM, besides. */
+export const VM_MARKER = "HOLDFAST_VM";
 
 /** Names that begin so are Holdfast's own. */
 const OWN_PREFIX = "HOLDFAST_";

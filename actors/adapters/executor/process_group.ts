@@ -42,13 +42,18 @@ export function spawnGroup(argv: readonly string[], options: SpawnOptions): Proc
   const child = spawn(argv, options);
   const instance = options.env[INSTANCE_MARKER];
   const key = options.env[KEY_MARKER];
-  const living = async () =>
-    familyOf(
+  // A member that loses its parent on the way is known by the session it was last seen in.
+  const sessions = new Set([child.pid]);
+  const living = async () => {
+    const family = familyOf(
       await table(),
       (process) =>
-        process.session === child.pid ||
+        sessions.has(process.session) ||
         (process.key !== null && process.key === key && process.instance === instance),
     );
+    for (const { session } of family) sessions.add(session);
+    return family;
+  };
   return {
     pid: child.pid,
     stdin: options.stdin === "piped" ? child.stdin : null,

@@ -4,7 +4,7 @@
  * with every permission, so that `sh`, `cat` and `grep` read it. Elsewhere `ps` is asked, which
  * shows no markers. It kills nobody.
  */
-import { INSTANCE_MARKER, KEY_MARKER } from "./environment.ts";
+import { INSTANCE_MARKER, KEY_MARKER, VM_MARKER } from "./environment.ts";
 import { PROCESS_TABLE_MS } from "./executor_limits.ts";
 
 /** One living process. */
@@ -22,6 +22,7 @@ export type ProcessInfo = {
   /** Markers, where the process carries them and they can be read. */
   instance: string | null;
   key: string | null;
+  vm: string | null;
 };
 
 /** Lists the living processes; those that only wait to be reaped are left out. */
@@ -34,7 +35,8 @@ export function processTable(): ProcessTable {
 
 /** Reads /proc. */
 export async function procTable(): Promise<ProcessInfo[]> {
-  const text = await read("sh", ["-c", READ_PROC, "sh", `${INSTANCE_MARKER}=`, `${KEY_MARKER}=`]);
+  const names = [INSTANCE_MARKER, KEY_MARKER, VM_MARKER].map((name) => `${name}=`);
+  const text = await read("sh", ["-c", READ_PROC, "sh", ...names]);
   const split = text.indexOf("\0");
   const markers = parseMarkers(text.slice(split + 1));
   return parseStat(text.slice(0, split)).map((info) => ({ ...info, ...markers.get(info.pid) }));
@@ -55,13 +57,14 @@ export async function psTable(): Promise<ProcessInfo[]> {
       stopped: state.startsWith("T"),
       instance: null,
       key: null,
+      vm: null,
     };
   });
 }
 
 /** All stat lines, a NUL, then each marker as `/proc/PID/environ:NAME=VALUE` and a NUL. */
 const READ_PROC = `cat /proc/[0-9]*/stat 2>/dev/null; printf '\\0'
-grep -sazHx -e "$1.*" -e "$2.*" /proc/[0-9]*/environ; exit 0`;
+grep -sazHx -e "$1.*" -e "$2.*" -e "$3.*" /proc/[0-9]*/environ; exit 0`;
 
 /** The name may hold anything, parentheses and line breaks too: hence the lazy dot. */
 const STAT =
@@ -82,18 +85,22 @@ function parseStat(text: string): ProcessInfo[] {
       stopped: state === "T" || state === "t",
       instance: null,
       key: null,
+      vm: null,
     };
   });
 }
 
-function parseMarkers(text: string): Map<number, { instance?: string; key?: string }> {
-  const markers = new Map<number, { instance?: string; key?: string }>();
+type Markers = Partial<Pick<ProcessInfo, "instance" | "key" | "vm">>;
+
+function parseMarkers(text: string): Map<number, Markers> {
+  const markers = new Map<number, Markers>();
   for (const record of text.split("\0")) {
     const [, pid, name, value = ""] = MARKER.exec(record) ?? [];
     if (pid === undefined) continue;
     const known = markers.get(Number(pid)) ?? {};
     if (name === INSTANCE_MARKER) known.instance = value;
     else if (name === KEY_MARKER) known.key = value;
+    else if (name === VM_MARKER) known.vm = value;
     markers.set(Number(pid), known);
   }
   return markers;
