@@ -29,6 +29,7 @@ import { mountPage } from "./page.ts";
 import { mountPools } from "./pools.ts";
 import { mountTasks } from "./tasks.ts";
 import { createStreams } from "./streams.ts";
+import { createOffers } from "./vm_offers.ts";
 import { mountVms } from "./vms.ts";
 
 /** Makes the app. `app.fetch` serves requests; nothing runs before the first. */
@@ -42,6 +43,7 @@ export function createApp(system: System, options: Partial<AppConfig> = {}): Hon
     idempotency: createIdempotency(system, config.redact),
     streams: createStreams(config),
     metrics: createHttpMetrics(),
+    offers: createOffers(config.vms?.providers.all() ?? [], config.clock),
     routes: new Map(),
   };
   app.onError((error, c) => refuse(api, c, error));

@@ -2,7 +2,9 @@
 import type { Clock } from "../actors/runtime/clock.ts";
 import { systemClock } from "../actors/runtime/clock.ts";
 import type { Logger } from "../actors/runtime/api.ts";
+import { createRedactor, type Redactor } from "../actors/adapters/redact.ts";
 import type { VmAccess } from "../actors/vm_access.ts";
+import type { VmDefaults } from "../machines/workspace.ts";
 import { HEARTBEAT_MS, MAX_BODY_BYTES, MAX_STREAMS, MAX_URL_CHARS } from "./limits.ts";
 
 /** What `createApp` can be told. */
@@ -22,9 +24,11 @@ export type AppConfig = {
   maxStreams: number;
   heartbeatMs: number;
   /** Takes secrets out of whatever an answer quotes. */
-  redact: (text: string) => string;
+  redact: Redactor;
   /** The way into VMs; null where the server has none: then they have no paths. */
   vms: VmAccess | null;
+  /** What a VM is made with where neither it nor its workspace says. */
+  vmDefaults: VmDefaults;
   /** The server's version, for people. */
   version: string;
   log: Logger;
@@ -41,8 +45,9 @@ export function resolveConfig(config: Partial<AppConfig> = {}): AppConfig {
     maxUrlChars: MAX_URL_CHARS,
     maxStreams: MAX_STREAMS,
     heartbeatMs: HEARTBEAT_MS,
-    redact: (text) => text,
+    redact: createRedactor({ values: [] }),
     vms: null,
+    vmDefaults: {},
     version: "0.0.0",
     log: () => {},
     clock: systemClock,

@@ -14,6 +14,7 @@ import { fingerprintOf, type Idempotency, type Once, readKey } from "./idempoten
 import { operationOf } from "./openapi.ts";
 import type { HttpMetrics } from "./http_metrics.ts";
 import type { Streams } from "./streams.ts";
+import type { ProviderOffers } from "./vm_offers.ts";
 import { parseInput } from "./validation.ts";
 
 /** What a request carries through the edge. */
@@ -27,6 +28,8 @@ export type Api = {
   idempotency: Idempotency;
   streams: Streams;
   metrics: HttpMetrics;
+  /** What the providers of VMs say of themselves. */
+  offers: ProviderOffers;
   /** Methods that each path takes. */
   routes: Map<string, string[]>;
 };

@@ -3,6 +3,7 @@
  * error of the runtime or the edge becomes. What is unknown is a 500 that says nothing of itself.
  */
 import { HTTPException } from "hono/http-exception";
+import { ProviderError, type ProviderErrorCode } from "../actors/adapters/vm/provider.ts";
 import type { JsonObject } from "../actors/runtime/json.ts";
 import {
   AlreadyExistsError,
@@ -18,11 +19,13 @@ import {
   StoreError,
   TooLargeError,
 } from "../actors/runtime/errors.ts";
+import { VmUnavailableError } from "../actors/vm_access.ts";
 import { MAX_LISTED_ERRORS, STREAM_RETRY_AFTER_S, UNAVAILABLE_RETRY_AFTER_S } from "./limits.ts";
 
 /** Status and title by the last part of the problem's type. */
 const PROBLEMS = {
   "malformed": [400, "Malformed request"],
+  "contradictory": [400, "Fields contradict each other"],
   "unauthorized": [401, "Token wanted"],
   "forbidden": [403, "Forbidden"],
   "not-found": [404, "Not found"],
@@ -30,6 +33,9 @@ const PROBLEMS = {
   "not-accepted": [409, "Not accepted in this state"],
   "already-exists": [409, "Already exists"],
   "blocked": [409, "Blocked by its definition"],
+  "provider-unavailable": [409, "Provider cannot run here"],
+  "vm-unavailable": [409, "VM cannot be used"],
+  "vm-in-use": [409, "A task works in the VM"],
   "revision-conflict": [412, "Another revision is in force"],
   "too-large": [413, "Too large"],
   "url-too-long": [414, "URL too long"],
@@ -38,12 +44,18 @@ const PROBLEMS = {
   "invalid": [422, "Invalid input"],
   "key-reused": [422, "Key used before for something else"],
   "event-failed": [422, "Event could not be applied"],
+  "upgrade-required": [426, "WebSocket wanted"],
   "too-many-streams": [429, "Too many open streams"],
+  "client-gone": [499, "Caller did not wait for the answer"],
   "internal": [500, "Internal error"],
+  "provider-failed": [502, "Provider failed"],
+  "port-closed": [502, "Nothing listens on the port"],
   "overloaded": [503, "Too much work waiting"],
   "draining": [503, "Shutting down"],
   "store-full": [503, "Disk full"],
   "store-failed": [503, "Store failed"],
+  "provider-unreachable": [503, "Provider does not answer"],
+  "timed-out": [504, "Took too long"],
 } as const satisfies { [slug: string]: readonly [number, string] };
 
 export type ProblemSlug = keyof typeof PROBLEMS;
@@ -77,12 +89,15 @@ export class ProblemError extends Error {
 }
 
 /** Input that is not what is wanted, fault by fault. */
-export function invalidInput(faults: readonly InputFault[]): ProblemError {
+export function invalidInput(
+  faults: readonly InputFault[],
+  slug: "invalid" | "contradictory" = "invalid",
+): ProblemError {
   const first = faults[0];
   if (first === undefined) throw new TypeError("Cannot refuse input: no fault given");
   const where = "pointer" in first ? first.pointer || "the body" : first.name;
   const others = faults.length > 1 ? `, and ${faults.length - 1} more` : "";
-  return new ProblemError("invalid", `Cannot take ${where}: ${first.detail}${others}`, {
+  return new ProblemError(slug, `Cannot take ${where}: ${first.detail}${others}`, {
     errors: faults.slice(0, MAX_LISTED_ERRORS),
   });
 }
@@ -128,6 +143,11 @@ function describe(error: unknown): Description {
     return { slug: "overloaded", detail: error.message, more: retryAfter(seconds) };
   }
   if (error instanceof StoreError) return describeStoreError(error);
+  if (error instanceof ProviderError) return describeProviderError(error);
+  if (error instanceof VmUnavailableError) {
+    const members = { state: error.state };
+    return { slug: "vm-unavailable", detail: error.message, more: { members } };
+  }
   return describePlain(error);
 }
 
@@ -146,6 +166,7 @@ function describePlain(error: unknown): Description {
   if (error instanceof InvalidPayloadError) return is("invalid");
   if (error instanceof DrainingError) return is("draining", retryAfter(UNAVAILABLE_RETRY_AFTER_S));
   if (error instanceof HTTPException && error.status < 500) return is("malformed");
+  if (error instanceof DOMException && error.name === "TimeoutError") return is("timed-out");
   return { slug: "internal", detail: "The server failed; its log says why", more: {} };
 }
 
@@ -157,6 +178,22 @@ function describeStoreError(error: StoreError): Description {
   }
   const detail = `Cannot reach the store (${error.failure}); the log says why`;
   return { slug: "store-failed", detail, more };
+}
+
+const PROVIDER_PROBLEMS: { readonly [code in ProviderErrorCode]: ProblemSlug } = {
+  not_found: "vm-unavailable",
+  not_running: "vm-unavailable",
+  unreachable: "provider-unreachable",
+  invalid: "invalid",
+  failed: "provider-failed",
+  command_not_found: "invalid",
+  cwd_not_found: "invalid",
+  port_closed: "port-closed",
+};
+
+function describeProviderError({ code, message }: ProviderError): Description {
+  const { headers = {} } = code === "unreachable" ? retryAfter(UNAVAILABLE_RETRY_AFTER_S) : {};
+  return { slug: PROVIDER_PROBLEMS[code], detail: message, more: { members: { code }, headers } };
 }
 
 function retryAfter(seconds: number): More {

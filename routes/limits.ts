@@ -64,3 +64,28 @@ export const MAX_TASK_ATTEMPTS = 1_000;
 export const MAX_INPUT_CHARS = 256 * 1024;
 /** Longest reason given with a command, characters. */
 export const MAX_REASON_CHARS = 1_000;
+
+/** Processors, memory and disk that a VM may ask for. */
+export const MAX_VM_CPUS = 1_024;
+export const MIN_VM_CPUS = 0.01;
+export const MIN_VM_MEMORY_MIB = 4;
+export const MAX_VM_MIB = 64 * 1024 * 1024;
+/** Longest name of an image, with its registry, tag and digest, characters. */
+export const MAX_IMAGE_CHARS = 512;
+/** Shortest idle timer of a VM, ms. */
+export const MIN_IDLE_MS = 1_000;
+/** How long what a provider says of its availability is taken for true, ms. */
+export const AVAILABILITY_TTL_MS = 10_000;
+/** How long a provider may think about its availability, ms. */
+export const AVAILABILITY_WAIT_MS = 10_000;
+
+/** How long a command in a VM may run when its caller says nothing, and at most. */
+export const EXEC_TIMEOUT_MS = 10 * 60_000;
+export const MAX_EXEC_TIMEOUT_MS = 24 * 60 * 60_000;
+/** Kept of each output of a command in one answer when its caller says nothing, and at most. */
+export const EXEC_OUTPUT_BYTES = 256 * 1024;
+export const MAX_EXEC_OUTPUT_BYTES = 4 * 1024 * 1024;
+/** Read on both sides of a cut in an output, so that a secret there is seen whole. */
+export const EXEC_CUT_LEAD_BYTES = 16 * 1024;
+/** How long a request waits for a VM to be put to sleep: its provider has less. */
+export const VM_OPERATION_WAIT_MS = 3 * 60_000;

@@ -5,10 +5,10 @@
 import { z } from "@hono/zod-openapi";
 import type { FeedEntry } from "../actors/runtime/api.ts";
 import type { ActorRecord } from "../actors/runtime/kind.ts";
-import type { StreamRow } from "../actors/store/store.ts";
+import { CHANNEL_MEDIA, ChannelQuery, openChannel, showRow } from "./channel.ts";
 import { type Api, type Call, mount } from "./endpoint.ts";
+import { entriesUntilEnd } from "./entries.ts";
 import { invalidInput } from "./errors.ts";
-import { iso } from "./lib/times.ts";
 import { showEntry } from "./render.ts";
 import {
   badCursor,
@@ -18,10 +18,8 @@ import {
   heartbeatOf,
   lastEventId,
   NDJSON,
-  ndjsonLine,
   openingOf,
   SSE,
-  streamHeaders,
   wantedFormat,
 } from "./sse.ts";
 import type { Sink } from "./streams.ts";
@@ -29,20 +27,10 @@ import { taskAddress } from "./task_address.ts";
 import { showTask, taskParams } from "./task_view.ts";
 
 const CHANNEL = "output";
-const PLAIN = "text/plain";
-
-const encoder = new TextEncoder();
 
 const EventSchema = z.looseObject({}).openapi("TaskStreamEvent", {
   description: "`state`: an entry of the task's journal. `output`: `{seq, at, data}`. " +
     "`end`: the task as it ended. `reset`: history before `oldest` is not kept any more.",
-});
-
-const OutputQuery = z.strictObject({
-  follow: z.enum(["true", "false"]).default("false")
-    .openapi({ description: "Stays until the task has ended" }),
-  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0)
-    .openapi({ description: "Pieces with a greater `seq`, as NDJSON names them" }),
 });
 
 type Params = z.infer<typeof taskParams>;
@@ -70,30 +58,12 @@ export function mountTaskStreams(api: Api): void {
     tag: "Tasks",
     summary: "Read what a task has written",
     params: taskParams,
-    query: OutputQuery,
-    answers: { 200: { description: "Its output", schema: z.string(), media: [PLAIN, NDJSON] } },
+    query: ChannelQuery,
+    answers: { 200: { description: "Its output", schema: z.string(), media: CHANNEL_MEDIA } },
     refusals: [404, 429],
-  }, (call) => openOutput(api, call));
-}
-
-async function openOutput(
-  { system, streams, config }: Api,
-  { c, params, query }: Call<Params, z.infer<typeof OutputQuery>, unknown>,
-): Promise<Response> {
-  const { address } = await system.get(taskAddress(params.id));
-  const follow = query.follow === "true";
-  const asLines = wantedFormat(c) === "ndjson";
-  const encode = asLines
-    ? (row: StreamRow) => ndjsonLine(showRow(row))
-    : (row: StreamRow) => encoder.encode(row.data);
-  return streams.open(c.req.method, {
-    headers: streamHeaders(asLines ? NDJSON : `${PLAIN}; charset=utf-8`),
-    ...asLines ? { heartbeat: heartbeatOf("ndjson") } : {},
-    source: async ({ write, signal }) => {
-      const options = { after: query.after, follow, signal };
-      for await (const row of system.stream(address, CHANNEL, options)) await write(encode(row));
-    },
-    failed: (error) => config.log("error", "output broke off", { address, error }),
+  }, async (call) => {
+    const { address } = await api.system.get(taskAddress(call.params.id));
+    return openChannel(api, call, { address, channel: CHANNEL });
   });
 }
 
@@ -165,35 +135,6 @@ async function tellAll(
   await write({ id: `${id()}-end`, event: "end", data: showTask(system, ended) });
 }
 
-/** Its journal up to the entry that ends it; a number is the oldest `seq` that is kept. */
-async function* entriesUntilEnd(
-  { system }: Api,
-  { address, status }: ActorRecord,
-  { after, signal }: { after: number; signal: AbortSignal },
-): AsyncGenerator<FeedEntry | number> {
-  if (status !== "active") return yield* pastEntries(system, address, after);
-  for await (const item of system.feed({ after, addresses: [address], signal })) {
-    if (item.type === "reset") {
-      yield item.oldest;
-      continue;
-    }
-    yield item.entry;
-    if (item.entry.status !== "active") return;
-  }
-}
-
-async function* pastEntries(system: Api["system"], address: string, after: number) {
-  let cursor: string | undefined;
-  do {
-    const page = await system.history(address, {
-      sort: "oldest",
-      ...cursor === undefined ? {} : { cursor },
-    });
-    for (const entry of page.items) if (entry.seq > after) yield entry;
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined);
-}
-
 /** From `Last-Event-ID`; without one, from the task's first entry. */
 function readCursor(id: string | undefined, { createdSeq, status }: ActorRecord) {
   if (id === undefined) return { seq: createdSeq - 1, output: 0 };
@@ -201,8 +142,4 @@ function readCursor(id: string | undefined, { createdSeq, status }: ActorRecord)
   if (match === null) throw invalidInput([badCursor("Last-Event-ID")]);
   if (match[3] !== undefined && status !== "active") return "ended";
   return { seq: Number(match[1]), output: Number(match[2]) };
-}
-
-function showRow({ seq, at, data }: StreamRow) {
-  return { seq, at: iso(at), data };
 }

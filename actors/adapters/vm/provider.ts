@@ -195,6 +195,11 @@ export class ProviderError extends Error {
 export interface VmProvider {
   /** The name that VMs choose it by. */
   readonly name: string;
+  /**
+   * Set where VMs are made from images: the one that is taken where a VM names none, null where
+   * each must name its own. Without it a VM that names an image cannot be made.
+   */
+  readonly images?: { readonly default: string | null };
   available(): Promise<ProviderAvailability>;
   /** Makes it and starts it. Called again with the same `vmId` and generation: the same VM. */
   create(spec: VmSpec, call: CreateCall): Promise<VmHandle>;
