@@ -326,8 +326,19 @@ export const taskMachine = taskSetup.createMachine({
       description: "Waits before the next attempt. Holds no slot.",
       tags: ["waiting"],
       entry: "planRetry",
-      after: { retryBackoff: { target: "active", actions: "countRetry" } },
-      on: { "task.retry": { target: "active", actions: "countRetry" } },
+      // One that failed while it waited for a person has let go of its VM.
+      after: {
+        retryBackoff: [
+          { guard: "lacksVm", target: "awaitingVm", actions: "countRetry" },
+          { target: "active", actions: "countRetry" },
+        ],
+      },
+      on: {
+        "task.retry": [
+          { guard: "lacksVm", target: "awaitingVm", actions: "countRetry" },
+          { target: "active", actions: "countRetry" },
+        ],
+      },
     },
     succeeded: {
       description: "Ended with a result.",

@@ -116,30 +116,55 @@ const suspending = vmSetup.createStateConfig({
     "vm.vanished": { target: "#failed", actions: "keepVanished" },
     "vm.release": { actions: "letTaskRest" },
   },
-  invoke: {
-    src: "suspend",
-    id: "suspend",
-    input: handleRequest,
-    onDone: [
-      {
-        guard: "isWanted",
-        target: "waking",
-        actions: ["forgetFailures", { type: "markHibernated", params: { status: "true" } }],
+  initial: "calling",
+  states: {
+    calling: {
+      description: "The provider has been asked.",
+      invoke: {
+        src: "suspend",
+        id: "suspend",
+        input: handleRequest,
+        onDone: [
+          {
+            guard: "isWanted",
+            target: "#waking",
+            actions: ["forgetFailures", { type: "markHibernated", params: { status: "true" } }],
+          },
+          {
+            target: "#sleeping",
+            actions: ["forgetFailures", { type: "markHibernated", params: { status: "true" } }],
+          },
+        ],
+        onError: [
+          { guard: "isGone", target: "#failed", actions: "countFailure" },
+          { target: "undoing", actions: "countFailure" },
+        ],
       },
-      {
-        target: "sleeping",
-        actions: ["forgetFailures", { type: "markHibernated", params: { status: "true" } }],
+    },
+    undoing: {
+      description: "The provider could not, or does not say. Whatever it did is taken back, so " +
+        "that nobody works in a VM that sleeps.",
+      invoke: {
+        src: "resume",
+        id: "resume",
+        input: handleRequest,
+        // It is put to sleep when it has been idle for as long again.
+        onDone: { target: "#running", actions: "endTries" },
+        onError: [
+          { guard: "isGone", target: "#failed", actions: "countFailure" },
+          { target: "pausing", actions: "countFailure" },
+        ],
       },
-    ],
-    onError: [
-      { guard: "isGone", target: "failed", actions: "countFailure" },
-      // It is still up, and is put to sleep when it has been idle for as long again.
-      { target: "#running", actions: "countFailure" },
-    ],
+    },
+    pausing: {
+      description: "The provider does not answer. It is asked again, for as long as it takes.",
+      after: { backoff: { target: "undoing", actions: "endWait" } },
+    },
   },
 });
 
 const waking = vmSetup.createStateConfig({
+  id: "waking",
   description: "Its provider wakes it. Whoever needs it meanwhile joins the same wake.",
   entry: "dropWish",
   on: {
@@ -162,7 +187,7 @@ const waking = vmSetup.createStateConfig({
         },
         onError: [
           { guard: "isGone", target: "#failed", actions: "countFailure" },
-          { guard: "mayTryAgain", target: "pausing", actions: "countFailure" },
+          { guard: "mayWakeAgain", target: "pausing", actions: "countFailure" },
           { target: "#failed", actions: "countFailure" },
         ],
       },

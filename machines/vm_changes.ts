@@ -112,6 +112,11 @@ export function forgetFailures(): Change {
   return { failures: 0, retryAt: null, error: null };
 }
 
+/** The operation is given up; why it could not be done is still to be seen. */
+export function endTries(): Change {
+  return { failures: 0, retryAt: null };
+}
+
 export function countFailure(args: Args): Change {
   const { context, event } = args;
   assertEvent(event, FAILURES);

@@ -13,8 +13,10 @@ export const MIN_DEBOUNCE_MS = 1_000;
 /** A condition that is reported again with the same status is dropped for so long. */
 export const SAME_CONDITION_MS = 15 * 60_000;
 
-/** Calls of the provider in a row that may fail before a making or waking is given up. */
+/** Calls of the provider in a row that may fail before a making is given up. */
 export const MAX_ATTEMPTS = 3;
+/** The same of waking: about four minutes, for what is in a VM is lost when it is made anew. */
+export const MAX_WAKE_ATTEMPTS = 10;
 /** Deletions that may fail before the VM counts as recycled with its clean-up owed. */
 export const MAX_DELETE_ATTEMPTS = 5;
 /** Wait after the first failed call; doubled for each further one. */

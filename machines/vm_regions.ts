@@ -39,7 +39,7 @@ export const idleRegion = vmSetup.createStateConfig({
           reenter: true,
           actions: "noteActivity",
         },
-        "vm.attach": { target: "held" },
+        "vm.attach": { guard: "takesTasks", target: "held" },
       },
       after: {
         untilRecycling: [

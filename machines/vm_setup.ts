@@ -2,11 +2,11 @@
  * The words of the VM's statechart: its actions, guards and delays by name. They only tie names to
  * functions; how they are put together is in `vm.ts`.
  */
-import { and, assign, emit, not, sendTo, setup } from "xstate";
+import { and, assign, emit, not, sendTo, setup, stateIn } from "xstate";
 import { actorAt, external, slot, watch } from "./lib/builtins.ts";
 import * as change from "./vm_changes.ts";
 import { isHeld, type VmContext } from "./vm_context.ts";
-import { MAX_ATTEMPTS, MAX_DELETE_ATTEMPTS } from "./vm_defaults.ts";
+import { MAX_ATTEMPTS, MAX_DELETE_ATTEMPTS, MAX_WAKE_ATTEMPTS } from "./vm_defaults.ts";
 import type { RecycleMethod, VmEmitted, VmEvent } from "./vm_events.ts";
 import type { VmHandleRecord, VmInput } from "./vm_input.ts";
 import type { CreateInput, HandleInput, VmOperation } from "./vm_requests.ts";
@@ -65,6 +65,7 @@ export const vmSetup = setup({
     keepCondition: assign(change.keepCondition),
     keepHandle: assign(change.keepHandle),
     forgetFailures: assign(change.forgetFailures),
+    endTries: assign(change.endTries),
     countFailure: assign(change.countFailure),
     giveUp: assign(change.giveUp),
     keepVanished: assign(change.keepVanished),
@@ -102,6 +103,8 @@ export const vmSetup = setup({
     isHeld: ({ context }) => isHeld(context),
     mayBeSuspended: not("isHeld"),
     endsLastHold: change.endsLastHold,
+    // One that has failed turns tasks away.
+    takesTasks: not(stateIn("#failed")),
     neverSleeps: ({ context }) => sleepAt(context) === null,
     isNeverRecycled: ({ context }) => recycleAt(context) === null,
     isNeverAnnounced: ({ context }) => notifyAt(context) === null,
@@ -114,6 +117,10 @@ export const vmSetup = setup({
     isWanted: ({ context }) => context.wakeWanted,
     mayTryAgain: and([
       ({ context }) => context.failures + 1 < MAX_ATTEMPTS,
+      ({ event }) => !HOPELESS.includes(codeOf(event) ?? ""),
+    ]),
+    mayWakeAgain: and([
+      ({ context }) => context.failures + 1 < MAX_WAKE_ATTEMPTS,
       ({ event }) => !HOPELESS.includes(codeOf(event) ?? ""),
     ]),
     mayDeleteAgain: ({ context }) => context.failures + 1 < MAX_DELETE_ATTEMPTS,

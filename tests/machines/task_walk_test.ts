@@ -194,6 +194,14 @@ Deno.test("task machine stays within its attempts and hand-outs", () => {
   }
 });
 
+Deno.test("task machine hands no work out to the server's own machine that is meant for a VM", () => {
+  for (const { before, after } of walked.steps) {
+    const isHandOut = !("executor" in before.children) && "executor" in after.children;
+    const { settings, vm } = contextOf(after);
+    if (isHandOut && settings.vm !== null) assert(vm !== null, nameOf(before));
+  }
+});
+
 Deno.test("task machine never counts back its hand-outs", () => {
   for (const { before, after } of walked.steps) {
     const risen = contextOf(after).epoch - contextOf(before).epoch;
@@ -223,8 +231,8 @@ function inState(state: string): AnyMachineSnapshot[] {
 }
 
 function situation(snapshot: AnyMachineSnapshot): unknown {
-  const { attempt, epoch, waitsFor, error, answer } = contextOf(snapshot);
-  return [attempt, epoch, waitsFor.length, error?.code, answer?.type];
+  const { attempt, epoch, waitsFor, error, answer, vm } = contextOf(snapshot);
+  return [attempt, epoch, waitsFor.length, error?.code, answer?.type, vm === null];
 }
 
 function contextOf(snapshot: AnyMachineSnapshot): TaskContext {
