@@ -4,13 +4,17 @@ import { createCommand } from "./lib/vm_create.ts";
 import type { VmCommand } from "./lib/vm_command.ts";
 import { inspectCommand } from "./lib/vm_inspect.ts";
 import { lsCommand } from "./lib/vm_ls.ts";
+import { logsCommand } from "./lib/vm_logs.ts";
 import { providersCommand } from "./lib/vm_providers.ts";
+import { shellCommand } from "./lib/vm_shell.ts";
 import { recycleCommand, retryCommand, sleepCommand, wakeCommand } from "./lib/vm_steer.ts";
 
 const COMMANDS: { readonly [name: string]: VmCommand } = {
   create: createCommand,
   ls: lsCommand,
   inspect: inspectCommand,
+  shell: shellCommand,
+  logs: logsCommand,
   wake: wakeCommand,
   sleep: sleepCommand,
   recycle: recycleCommand,

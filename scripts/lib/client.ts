@@ -34,6 +34,8 @@ export type Client = {
   lines(path: string): AsyncGenerator<string>;
   /** Server-sent events, as they come. */
   events(path: string, options?: EventsOptions): AsyncGenerator<ServerEvent>;
+  /** A WebSocket that is being opened. */
+  socket(path: string, query?: Query): WebSocket;
 };
 
 export type EventsOptions = {
@@ -111,6 +113,10 @@ export function createClient({ url, token }: { url: string; token: string | null
         watchdog.stop();
       }
     },
+    socket(path, query) {
+      const headers = bearer(token);
+      return new WebSocket(`${url.replace(/^http/, "ws")}${path}${queryText(query)}`, { headers });
+    },
   };
 }
 
@@ -132,10 +138,7 @@ async function request(
 ): Promise<Response> {
   const signal = init.signal ??
     (Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined);
-  const headers = {
-    ...init.headers,
-    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-  };
+  const headers = { ...init.headers, ...bearer(token) };
   const response = await reaching(
     url,
     () =>
@@ -143,6 +146,10 @@ async function request(
   );
   if (response.ok || alsoOn.includes(response.status)) return response;
   throw new RefusedError(await problemOf(response));
+}
+
+function bearer(token: string | null): { authorization?: string } {
+  return token === null ? {} : { authorization: `Bearer ${token}` };
 }
 
 async function json<T>(url: string, schema: z.ZodType<T>, response: Response): Promise<T> {

@@ -30,11 +30,12 @@ export function taskExitCode({ state, result, error }: Task): number {
   if (state === "timedOut") return TIMED_OUT;
   if (error?.code === "command_not_found") return NOT_FOUND;
   if (error?.code === "permission_denied") return NOT_EXECUTABLE;
-  if (result?.signal) return SIGNALLED + signalNumber(result.signal);
+  if (result?.signal) return signalCode(result.signal);
   return result?.exitCode || EXIT.failed;
 }
 
-function signalNumber(name: string): number {
+/** The exit code of a program that a signal ended. */
+export function signalCode(name: string): number {
   const numbers: { readonly [name: string]: number } = constants.signals;
-  return numbers[name] ?? 0;
+  return SIGNALLED + (numbers[name] ?? 0);
 }

@@ -10,7 +10,7 @@ export const Condition = z.looseObject({
   reason: z.string(),
   message: z.string(),
   progress: z.number(),
-  at: z.union([z.string(), z.number()]),
+  at: z.string(),
 });
 export type Condition = z.infer<typeof Condition>;
 
@@ -18,8 +18,9 @@ export const Vm = z.looseObject({
   id: z.string(),
   state: z.string(),
   revision: z.number(),
-  provider: z.string(),
   createdAt: z.string(),
+  // A VM that this server cannot take over shows only what is above.
+  provider: z.string().optional(),
   title: z.string().nullish(),
   link: z.string().nullish(),
   image: z.string().nullish(),

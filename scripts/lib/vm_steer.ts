@@ -18,6 +18,8 @@ import { watchVm } from "./vm_watch.ts";
 
 type Steering = {
   name: "wake" | "sleep" | "recycle" | "retry";
+  /** Below the VM's own; none of them waits there. */
+  path: string;
   summary: string;
   /** The state in which it has done what it was asked for. */
   wanted: string;
@@ -25,29 +27,33 @@ type Steering = {
 
 export const wakeCommand = steerCommand({
   name: "wake",
+  path: "/wake?wait=false",
   summary: "Wakes VMs that sleep. Whatever uses a VM wakes it too.",
   wanted: "running",
 });
 
 export const sleepCommand = steerCommand({
   name: "sleep",
+  path: "/sleep?wait=false",
   summary: "Puts VMs to sleep: they keep memory and files, and use no CPU.",
   wanted: "sleeping",
 });
 
 export const recycleCommand = steerCommand({
   name: "recycle",
+  path: "/recycle",
   summary: "Deletes VMs and all that is in them. The tasks that work in them are cancelled.",
   wanted: "recycled",
 });
 
 export const retryCommand = steerCommand({
   name: "retry",
+  path: "/retry",
   summary: "Makes VMs anew that have failed.",
   wanted: "running",
 });
 
-function steerCommand({ name, summary, wanted }: Steering): VmCommand {
+function steerCommand({ name, path, summary, wanted }: Steering): VmCommand {
   const spec = {
     name: `vm ${name}`,
     summary: `${summary}\nWaits until it is done; Ctrl-C leaves that to the server.`,
@@ -64,7 +70,7 @@ function steerCommand({ name, summary, wanted }: Steering): VmCommand {
     const output = createOutput(options);
     const ids = await Promise.all(positionals.map((id) => resolveVmId(client, id)));
     const vms = [];
-    for (const id of ids) vms.push(await steer(client, id, { name, output, options }));
+    for (const id of ids) vms.push(await steer(client, id, { path, output, options }));
     output.table(vms, [
       { title: "ID", value: ({ id }) => id },
       { title: "STATE", value: ({ state }) => state },
@@ -78,13 +84,13 @@ function steerCommand({ name, summary, wanted }: Steering): VmCommand {
 async function steer(
   client: Client,
   id: string,
-  { name, output, options }: {
-    name: string;
+  { path, output, options }: {
+    path: string;
     output: Output;
     options: { "no-wait": boolean };
   },
 ): Promise<Vm> {
-  const asked = await client.post(vmPath(id, `/${name}`), {}, { schema: Vm });
+  const asked = await client.post(vmPath(id, path), {}, { schema: Vm });
   if (options["no-wait"] || isSettled(asked)) return asked;
   const vm = await watchVm(client, id, {
     until: isSettled,
