@@ -6,7 +6,7 @@
 import { checkRunning, type ExecContext, execIn, terminalIn } from "./bwrap_exec.ts";
 import { AVAILABILITY_MS } from "./bwrap_limits.ts";
 import { freeze, lookAt } from "./bwrap_look.ts";
-import { createMachine } from "./bwrap_machine.ts";
+import { createMachine, type Machine } from "./bwrap_machine.ts";
 import { type MakeContext, makeVm, removeVm, startVm } from "./bwrap_make.ts";
 import { connectTo, readPorts } from "./bwrap_ports.ts";
 import { probe } from "./bwrap_probe.ts";
@@ -26,18 +26,19 @@ import {
 export type BwrapOptions = Parameters<typeof workspaceTools>[0] & {
   /** Directories of this machine that VMs see too, at the same place. */
   readOnlyPaths?: readonly string[];
+  /** What is known of this machine; looked at when it is first needed. */
+  machine?: () => Promise<Machine>;
 };
 
 /** Makes it; nothing of the machine is touched before it is used. */
 export function createBwrapProvider(options: BwrapOptions): VmProvider {
-  const { readOnlyPaths = [], ...given } = options;
+  const { readOnlyPaths = [], machine = createMachine(), ...given } = options;
   const tools = workspaceTools(given);
   const { home, instance, clock } = tools;
   for (const path of readOnlyPaths) {
     if (home !== path && !home.startsWith(path.endsWith("/") ? path : `${path}/`)) continue;
     throw new TypeError(`Cannot show ${path} to VMs: the data directory lies in it`);
   }
-  const machine = createMachine();
   let commands = 0;
   let answer: { until: number; availability: Promise<ProviderAvailability> } | undefined;
 

@@ -10,6 +10,8 @@ export const OUTSIDE_UID = 77_177;
 
 /** Processes and threads of one VM together. */
 export const MAX_VM_PROCESSES = 2_048;
+/** How much of a VM's memory its files in /dev/shm may take. */
+export const SHARED_MEMORY_SHARE = 0.5;
 /** Share of a CPU's time is given out in periods of this length. */
 export const CPU_PERIOD_US = 100_000;
 /** Less CPU than this the kernel cannot give. */

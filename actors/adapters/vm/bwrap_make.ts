@@ -59,13 +59,13 @@ export async function startVm(
   { signal, report = () => {} }: Pick<CreateCall, "signal"> & Partial<CreateCall>,
 ): Promise<BwrapRecord> {
   const { home, instance, machine, readOnlyPaths } = context;
-  const { vmId, network, resources } = record;
+  const { vmId, network, resources, resources: { memoryMiB } } = record;
   const groups = groupsOf(machine.controls, instance, vmId);
   await endSandbox({ ...record, instance }, signal);
   try {
     await makeGroups(groups, resources, { vmId, signal });
     const init = await startSandbox({
-      ...{ vmId, network, groups, readOnlyPaths, signal, asRoot: machine.asRoot },
+      ...{ vmId, network, groups, memoryMiB, readOnlyPaths, signal, asRoot: machine.asRoot },
       places: placesOf(home, vmId),
       markers: markersOf(instance, vmId),
       hiddenPaths: home.startsWith("/opt/") ? ["/opt"] : [],
@@ -124,13 +124,13 @@ async function fill(
   { vmId, source }: VmSpec,
   call: CreateCall,
 ): Promise<void> {
-  const { workspace, home: inside } = placesOf(home, vmId);
+  const { workspace, home: inside, tmp } = placesOf(home, vmId);
   call.report(made("scheduled", "Scheduled", "It will run on this machine", 5));
-  await Deno.mkdir(inside, { recursive: true, mode: 0o700 });
+  for (const path of [inside, tmp]) await Deno.mkdir(path, { recursive: true, mode: 0o700 });
   await fillWorkspace(source, workspace, { ...call, tools });
   if (!machine.asRoot) return;
   const owner = `${OUTSIDE_UID}:${OUTSIDE_UID}`;
-  await hostScript(`chown -R -h "$1" -- "$2" "$3"`, [owner, workspace, inside], {
+  await hostScript(`chown -R -h -- "$@"`, [owner, workspace, inside, tmp], {
     cannot: `Cannot hand over the files of vm "${vmId}"`,
     signal: call.signal,
   });

@@ -42,12 +42,13 @@ const recordSchema = z.object({
 export type BwrapRecord = z.infer<typeof recordSchema>;
 
 /** The places of one VM. */
-export type VmPlaces = { root: string; workspace: string; home: string; etc: string };
+export type VmPlaces = { root: string; workspace: string; home: string; tmp: string; etc: string };
 
 /** Throws `ProviderError("invalid")` for an id that is none. */
 export function placesOf(home: string, vmId: string): VmPlaces {
   const { root, workspace } = vmDirectory(home, vmId);
-  return { root, workspace, home: join(root, "home"), etc: join(root, "etc") };
+  const inRoot = (name: string) => join(root, name);
+  return { root, workspace, home: inRoot("home"), tmp: inRoot("tmp"), etc: inRoot("etc") };
 }
 
 /** The record of a VM; undefined where this provider has none of that id. */

@@ -7,7 +7,13 @@
  * are closed like to any stranger. That user could not reach directories inside of root's own:
  * they are mounted for it at an open place, in a mount namespace that nobody else sees.
  */
-import { INSIDE_UID, OUTSIDE_UID, POLL_MS, SETTLE_MS } from "./bwrap_limits.ts";
+import {
+  INSIDE_UID,
+  OUTSIDE_UID,
+  POLL_MS,
+  SETTLE_MS,
+  SHARED_MEMORY_SHARE,
+} from "./bwrap_limits.ts";
 import type { Mark, VmPlaces } from "./bwrap_record.ts";
 import { hostScript } from "./bwrap_shell.ts";
 import { joinsOf, type VmGroups } from "./cgroup_groups.ts";
@@ -23,6 +29,8 @@ export type SandboxOptions = {
   places: VmPlaces;
   network: VmNetwork;
   groups: VmGroups;
+  /** Null is no limit. */
+  memoryMiB: number | null;
   /** What its processes are known by, as variables. */
   markers: Record<string, string>;
   /** Directories of the host that it sees too. */
@@ -36,7 +44,7 @@ export type SandboxOptions = {
 
 /** Starts it and returns its first process once it stands. */
 export async function startSandbox(options: SandboxOptions): Promise<Mark> {
-  const { vmId, places, network, groups, markers, asRoot, signal } = options;
+  const { vmId, places, network, groups, memoryMiB, markers, asRoot, signal } = options;
   await writeEtc(options);
   const text = await hostScript(START, [
     places.root,
@@ -44,6 +52,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Mark> {
     network,
     joinsOf(groups).join("\n"),
     options.hiddenPaths.join("\n"),
+    memoryMiB === null ? "" : String(Math.floor(memoryMiB * SHARED_MEMORY_SHARE * 1024 * 1024)),
     ...options.readOnlyPaths,
   ], {
     cannot: `Cannot start the sandbox of vm "${vmId}"`,
@@ -98,8 +107,8 @@ const ETC = [
 
 const START = `
 set -eu
-root=$1 stage=$2 network=$3 joins=$4 hidden=$5
-shift 5
+root=$1 stage=$2 network=$3 joins=$4 hidden=$5 shared=$6
+shift 6
 mounts=0
 expose() { # sets source to where the sandbox's user can reach it
   source=$1
@@ -121,6 +130,9 @@ while [ "$left" -gt 0 ]; do
   expose "$path"
   set -- "$@" --ro-bind "$source" "$path"
 done
+# On disk: files in memory count against the VM's, and do not go when what wrote them is killed.
+expose "$root/tmp"
+set -- --bind "$source" /tmp "$@"
 for path in /bin /sbin /lib /lib32 /lib64 /libx32 /usr /opt; do
   if is_hidden "$path"; then continue
   elif [ -L "$path" ]; then set -- --symlink "$(readlink "$path")" "$path" "$@"
@@ -140,32 +152,37 @@ expose "$root/home"
 set -- "$@" --bind "$source" ${HOME_DIR}
 [ "$network" = none ] || set -- --share-net "$@"
 # Older ones have no such option: what is inside may then make namespaces, which harm nobody else.
-case "$(bwrap --help 2>&1)" in *--disable-userns*) nested=--disable-userns ;; *) nested= ;; esac
+help=$(bwrap --help 2>&1)
+case $help in *--disable-userns*) nested=--disable-userns ;; *) nested= ;; esac
+case $help in *--size*) ;; *) shared= ;; esac
 # One who is not root could not enter a sandbox whose user namespace lies in another.
 if [ -n "$stage" ]; then
-  set -- setpriv --reuid ${OUTSIDE_UID} --regid ${OUTSIDE_UID} --clear-groups \\
-    bwrap --unshare-all $nested --dev /dev --perms 0755 --dir /etc --perms 0755 --dir /home "$@"
+  set -- --unshare-all $nested --dev /dev \\
+    --perms 1777 \${shared:+--size "$shared"} --tmpfs /dev/shm --remount-ro /dev "$@"
 else
-  set -- bwrap --unshare-all --perms 0755 --dir /etc --perms 0755 --dir /home \\
-    --perms 0755 --tmpfs /dev --dev-bind /dev/null /dev/null \\
+  set -- --unshare-all --perms 0755 --tmpfs /dev --dev-bind /dev/null /dev/null \\
     --dev-bind /dev/zero /dev/zero --dev-bind /dev/full /dev/full \\
     --dev-bind /dev/random /dev/random --dev-bind /dev/urandom /dev/urandom \\
-    --dev-bind /dev/tty /dev/tty --perms 1777 --tmpfs /dev/shm --symlink /proc/self/fd /dev/fd \\
-    --symlink fd/0 /dev/stdin --symlink fd/1 /dev/stdout --symlink fd/2 /dev/stderr "$@"
+    --dev-bind /dev/tty /dev/tty --symlink /proc/self/fd /dev/fd \\
+    --symlink fd/0 /dev/stdin --symlink fd/1 /dev/stdout --symlink fd/2 /dev/stderr \\
+    --perms 1777 \${shared:+--size "$shared"} --tmpfs /dev/shm --remount-ro /dev "$@"
 fi
+set -- bwrap --unshare-user --uid ${INSIDE_UID} --gid ${INSIDE_UID} --cap-drop ALL --as-pid-1 \\
+  --hostname ${HOST_NAME} --info-fd 3 --proc /proc --perms 0755 --dir /run --perms 0755 --dir /etc \\
+  --perms 0755 --dir /home --perms 0755 --dir /var --symlink /tmp /var/tmp "$@" --remount-ro / --chdir / -- \\
+  sh -c 'exec env --ignore-signal=CHLD sleep infinity 2>/dev/null'
+[ -z "$stage" ] ||
+  set -- setpriv --reuid ${OUTSIDE_UID} --regid ${OUTSIDE_UID} --clear-groups -- "$@"
 
-IFS=$newline
-for directory in $joins; do echo $$ > "$directory/cgroup.procs"; done
-unset IFS
-# Of all that run out of memory together, this one should be the last to go.
-{ echo -500 > /proc/self/oom_score_adj; } 2>/dev/null || :
-rm -f -- "$root/info.json"
-# No descriptor may be closed: bwrap's own would take its number and stay open in the sandbox.
-setsid "$@" --unshare-user --uid ${INSIDE_UID} --gid ${INSIDE_UID} --cap-drop ALL --as-pid-1 \\
-  --hostname ${HOST_NAME} --proc /proc --perms 1777 --tmpfs /tmp --perms 1777 --tmpfs /var/tmp \\
-  --perms 0755 --dir /run --remount-ro / --chdir / --info-fd 3 -- \\
-  sh -c 'exec env --ignore-signal=CHLD sleep infinity 2>/dev/null' \\
-  </dev/null >/dev/null 2>"$root/start.log" 3>"$root/info.json" &
+: > "$root/info.json"
+(
+  IFS=$newline
+  for directory in $joins; do echo "$BASHPID" > "$directory/cgroup.procs"; done
+  # Of all that run out of memory together, this one should be the last to go.
+  { echo -500 > /proc/self/oom_score_adj; } 2>/dev/null || :
+  # None is closed: a descriptor of bwrap's own would take its number and stay open inside.
+  exec setsid "$@" </dev/null >/dev/null 2>"$root/start.log" 3>"$root/info.json"
+) &
 monitor=$!
 
 tries=0
