@@ -26,5 +26,9 @@ export const HANG_UP_GRACE_MS = 500;
 /** A short script of our own. */
 export const SCRIPT_MS = 30_000;
 
+/** How long processes may take to be stopped, and the wait between two looks. */
+export const STOP_MS = 10_000;
+export const STOP_POLL_MS = 5;
+
 /** Longest id of a VM. */
 export const MAX_VM_ID_CHARS = 100;
