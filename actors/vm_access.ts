@@ -74,8 +74,10 @@ export function createVmAccess(parts: VmAccessParts): VmAccess {
     touch: (vmId, use) => uses.note(vmId, use),
     keepAwake: (vm) => keepAwake(parts, vm, uses),
     async use(vmId, signal, work) {
+      // Noted first: then no timer ends between looking whether it is up and working in it, nor
+      // while it is being woken.
+      await uses.note(vmId, "activity");
       const vm = await open(vmId, signal);
-      await uses.note(vmId, "activity", vm.record);
       const letSleep = keepAwake(parts, vm, uses);
       try {
         return await work(vm);

@@ -76,18 +76,29 @@ async function change(
   if (handle === null) throw new ProviderError("not_found", `Cannot ${to} vm "${vmId}": not made`);
   return await providers.alone(vmId, context.signal, async () => {
     // It was made by a provider, and stored as it came.
-    await provider[to](handle as VmHandle, callOf(context));
+    const refused = await failureOf(() => provider[to](handle as VmHandle, callOf(context)));
+    context.signal.throwIfAborted();
     const seen = await provider.find(vmId, context.signal);
     if (seen === undefined) {
       throw new ProviderError("not_found", `Cannot ${to} vm "${vmId}": it is gone at "${name}"`);
     }
     const wanted = to === "suspend" ? "suspended" : "running";
     if (seen.state === wanted) return null;
-    throw new ProviderError(
+    throw refused?.error ?? new ProviderError(
       "failed",
       `Cannot ${to} vm "${vmId}": provider "${name}" says that it has, but it is ${seen.state}`,
     );
   });
+}
+
+/** What work has thrown. Whether it was done all the same is seen afterwards. */
+async function failureOf(work: () => Promise<void>): Promise<{ error: unknown } | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return { error };
+  }
 }
 
 async function remove(
@@ -97,9 +108,10 @@ async function remove(
 ): Promise<null> {
   const provider = providers.get(name);
   return await providers.alone(vmId, context.signal, async () => {
-    await provider.delete(vmId, callOf(context));
+    const refused = await failureOf(() => provider.delete(vmId, callOf(context)));
+    context.signal.throwIfAborted();
     if (await provider.find(vmId, context.signal) === undefined) return null;
-    throw new ProviderError(
+    throw refused?.error ?? new ProviderError(
       "failed",
       `Cannot delete vm "${vmId}": provider "${name}" says that it has, but it is still there`,
     );

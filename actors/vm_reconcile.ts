@@ -10,6 +10,7 @@ import { vmAddress } from "../machines/vm_context.ts";
 import type { RoundReport } from "../machines/reconciler.ts";
 import { ProviderError, type VmProvider, type VmSighting } from "./adapters/vm/provider.ts";
 import type { VmProviders } from "./adapters/vm/providers.ts";
+import { untilAborted } from "./adapters/vm/until_aborted.ts";
 import type { System } from "./runtime/api.ts";
 import type { Clock } from "./runtime/clock.ts";
 import { NotAcceptedError, NotFoundError } from "./runtime/errors.ts";
@@ -20,8 +21,10 @@ import { vmContext } from "./vm_view.ts";
 
 /** A provider that says nothing for so long has its VMs shown as offline, ms. */
 const OFFLINE_AFTER_MS = 3 * 60_000;
-/** Longest wait for one provider's answer, ms. */
-const ANSWER_MS = 30_000;
+/** Longest wait for a provider's list, ms. */
+const LIST_MS = 30_000;
+/** Longest time with one VM, the wait for another operation on it included, ms. */
+const SET_RIGHT_MS = 90_000;
 const MAX_FINDINGS = 100;
 const PAGE = 200;
 
@@ -34,7 +37,7 @@ const EXPECTED: { readonly [state: string]: VmSighting["state"] } = {
 export type VmRoundParts = {
   providers: VmProviders;
   system: () => Pick<System, "list" | "get" | "send">;
-  clock: Pick<Clock, "now">;
+  clock: Pick<Clock, "now" | "wake">;
   /** Told of each finding. */
   report: (finding: string, fields: { readonly [name: string]: unknown }) => void;
 };
@@ -59,6 +62,8 @@ export function createVmRound(parts: VmRoundParts): Round {
 
 class VmRound {
   readonly #findings: string[] = [];
+  /** Those that let a question of this round go unanswered are asked no more of them. */
+  readonly #silent = new Set<VmProvider>();
   #found = 0;
 
   constructor(readonly parts: VmRoundParts, readonly context: EffectContext) {}
@@ -66,12 +71,13 @@ class VmRound {
   /** What a provider has; undefined when it does not answer. */
   async ask(provider: VmProvider): Promise<VmSighting[] | undefined> {
     try {
-      return await provider.list(this.#limited());
+      return await this.#within(LIST_MS, (signal) => provider.list(signal));
     } catch (error) {
       this.context.signal.throwIfAborted();
       // One that cannot run here has no VMs; one that has some and is silent is told of below.
-      if (error instanceof ProviderError || isTimeout(error)) return undefined;
-      throw error;
+      const isSilent = error instanceof ProviderError || isTimeout(error);
+      if (!isSilent) this.#noteFailure("Cannot list VMs", { provider, error });
+      return undefined;
     }
   }
 
@@ -91,6 +97,7 @@ class VmRound {
     return records;
   }
 
+  /** Sets right what is not as actors say. */
   async compare(
     name: string,
     sightings: readonly VmSighting[],
@@ -99,9 +106,11 @@ class VmRound {
     const provider = this.parts.providers.get(name);
     const byId = new Map(sightings.map((sighting) => [sighting.vmId, sighting]));
     for (const { vmId } of sightings) {
+      if (this.#silent.has(provider)) return;
       if (!records.has(vmId)) await this.#removeOrphan(provider, vmId);
     }
     for (const record of records.values()) {
+      if (this.#silent.has(provider)) return;
       if (vmContext(record).settings.provider !== name) continue;
       const isAsExpected = byId.get(record.id)?.state === EXPECTED[record.state];
       if (EXPECTED[record.state] !== undefined && !isAsExpected) {
@@ -136,14 +145,16 @@ class VmRound {
   }
 
   async #removeOrphan(provider: VmProvider, vmId: string): Promise<void> {
-    const { providers, system } = this.parts;
-    const { key } = this.context;
     try {
-      await providers.alone(vmId, this.context.signal, async () => {
-        if ((await statusOf(system(), vmId)) === "active") return;
-        await provider.delete(vmId, { key: `${key}/${vmId}`, signal: this.#limited() });
-        this.#note("Removed a VM that no actor owns", { provider: provider.name, vm: vmId });
+      const isRemoved = await this.#alone(vmId, async (signal) => {
+        if ((await statusOf(this.parts.system(), vmId)) === "active") return false;
+        // Its actor may have ended, and have had it deleted, since the provider was asked.
+        if (await provider.find(vmId, signal) === undefined) return false;
+        await provider.delete(vmId, { key: `${this.context.key}/${vmId}`, signal });
+        return true;
       });
+      if (!isRemoved) return;
+      this.#note("Removed a VM that no actor owns", { provider: provider.name, vm: vmId });
     } catch (error) {
       this.#noteFailure("Cannot remove a VM that no actor owns", { provider, vmId, error });
     }
@@ -151,16 +162,15 @@ class VmRound {
 
   /** Looks again, alone with the VM, and then does what is needed. */
   async #setRight(provider: VmProvider, vmId: string): Promise<void> {
-    const { providers, system } = this.parts;
     try {
-      const gone = await providers.alone(vmId, this.context.signal, async () => {
-        const record = await system().get(vmAddress(vmId));
+      const gone = await this.#alone(vmId, async (signal) => {
+        const record = await this.parts.system().get(vmAddress(vmId));
         const expected = EXPECTED[record.state];
-        const seen = await provider.find(vmId, this.#limited());
+        const seen = await provider.find(vmId, signal);
         if (expected === undefined || seen?.state === expected) return undefined;
         if (seen === undefined) return "there is none any more";
         if (seen.state === "stopped") return "it has stopped";
-        const call = { key: `${this.context.key}/${vmId}`, signal: this.#limited() };
+        const call = { key: `${this.context.key}/${vmId}`, signal };
         await provider[expected === "running" ? "resume" : "suspend"](seen.handle, call);
         this.#note("Set a VM right", { vm: vmId, was: seen.state, is: expected });
         return undefined;
@@ -192,15 +202,35 @@ class VmRound {
 
   #noteFailure(
     message: string,
-    { provider, vmId, error }: { provider: VmProvider; vmId: string; error: unknown },
+    { provider, vmId, error }: { provider: VmProvider; vmId?: string; error: unknown },
   ): void {
     this.context.signal.throwIfAborted();
+    if (isTimeout(error)) this.#silent.add(provider);
     const reason = error instanceof Error ? error.message : String(error);
-    this.#note(message, { provider: provider.name, vm: vmId, reason });
+    this.#note(message, { provider: provider.name, ...(vmId && { vm: vmId }), reason });
   }
 
-  #limited(): AbortSignal {
-    return AbortSignal.any([this.context.signal, AbortSignal.timeout(ANSWER_MS)]);
+  /** Works at a VM while nothing else is done to it. */
+  #alone<T>(vmId: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { providers } = this.parts;
+    return this.#within(
+      SET_RIGHT_MS,
+      (signal) => providers.alone(vmId, signal, () => work(signal)),
+    );
+  }
+
+  /** Limits work, also where it does not mind its signal. */
+  async #within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock } = this.parts;
+    const limit = new AbortController();
+    const expire = () => limit.abort(new DOMException(`No answer in ${ms} ms`, "TimeoutError"));
+    const cancel = clock.wake(clock.now() + ms, expire);
+    const signal = AbortSignal.any([this.context.signal, limit.signal]);
+    try {
+      return await untilAborted(work(signal), signal);
+    } finally {
+      cancel();
+    }
   }
 }
 
