@@ -6,6 +6,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import type { AppConfig } from "./config.ts";
 import { ProblemError } from "./errors.ts";
+import { authorizationOf, isUpgrade } from "./lib/websocket_protocols.ts";
 
 /** Paths that show no data: health, the pages and their parts, the reference. */
 const OPEN_PATHS = ["/", "/healthz", "/readyz", "/openapi.json", "/docs"];
@@ -28,12 +29,16 @@ export function hostCheck(config: AppConfig): MiddlewareHandler {
   };
 }
 
-/** Refuses what a page of a foreign origin would change. */
+/**
+ * Refuses what a page of a foreign origin would change. A WebSocket counts as a change whatever its
+ * method: no other rule of a browser keeps it from foreign pages.
+ */
 export function originCheck(config: AppConfig): MiddlewareHandler {
   const allowed = new Set(config.corsOrigins);
   return (c, next) => {
     const origin = c.req.header("origin");
-    if (origin !== undefined && !SAFE_METHODS.includes(c.req.method)) {
+    const isSafe = SAFE_METHODS.includes(c.req.method) && !isUpgrade(c.req);
+    if (origin !== undefined && !isSafe) {
       const own = new URL(c.req.url).host;
       if (!allowed.has(origin) && hostOf(origin) !== own) {
         throw new ProblemError("forbidden", `Cannot change anything from origin "${origin}"`);
@@ -48,7 +53,7 @@ export function tokenCheck(config: AppConfig): MiddlewareHandler {
   const wanted = config.token === null ? null : digest(config.token);
   return (c, next) => {
     if (wanted === null || isOpen(c.req.path)) return next();
-    const header = c.req.header("authorization");
+    const header = c.req.header("authorization") ?? authorizationOf(c.req);
     if (header === undefined) throw unauthorized("Cannot answer without a bearer token", "");
     const token = /^Bearer +(\S+) *$/i.exec(header)?.[1];
     // Digests have one length, so the comparison tells nothing of the token's own.

@@ -59,6 +59,7 @@ export class TerminalSession {
   #input: Promise<void> = Promise.resolve();
   #waitingInputBytes = 0;
   #shownBytes = 0;
+  #isOver = false;
   #cancelDetached = () => {};
 
   constructor(
@@ -81,7 +82,9 @@ export class TerminalSession {
   /** What was shown last; whatever comes after that is shown to the viewer until it leaves. */
   attach(viewer: TerminalViewer): { replay: Replay; leave: () => void } {
     this.#cancelDetached();
-    this.#viewers.add(viewer);
+    // Over already: told when the caller has dealt with what was shown.
+    if (this.#isOver) void this.ended.then((end) => viewer.ended(end));
+    else this.#viewers.add(viewer);
     return { replay: this.#scrollback.replay(), leave: () => this.#leave(viewer) };
   }
 
@@ -133,6 +136,7 @@ export class TerminalSession {
       (error: Error): TerminalEnd => ({ type: "closed", reason: error.message }),
     );
     const end = await Promise.race([exited, this.#closing.promise]);
+    this.#isOver = true;
     this.#cancelDetached();
     const last = await this.#hangUp(end);
     for (const viewer of this.#viewers) viewer.ended(last);
@@ -204,7 +208,8 @@ export class TerminalSession {
   }
 
   #leave(viewer: TerminalViewer): void {
-    if (this.#viewers.delete(viewer) && this.#viewers.size === 0) this.#armDetached();
+    const isLast = this.#viewers.delete(viewer) && this.#viewers.size === 0;
+    if (isLast && !this.#isOver) this.#armDetached();
   }
 
   #armDetached(): void {
