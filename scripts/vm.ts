@@ -2,6 +2,7 @@
 import { runScript, UsageError } from "./lib/args.ts";
 import { createCommand } from "./lib/vm_create.ts";
 import type { VmCommand } from "./lib/vm_command.ts";
+import { execCommand } from "./lib/vm_exec.ts";
 import { inspectCommand } from "./lib/vm_inspect.ts";
 import { lsCommand } from "./lib/vm_ls.ts";
 import { logsCommand } from "./lib/vm_logs.ts";
@@ -13,6 +14,7 @@ const COMMANDS: { readonly [name: string]: VmCommand } = {
   create: createCommand,
   ls: lsCommand,
   inspect: inspectCommand,
+  exec: execCommand,
   shell: shellCommand,
   logs: logsCommand,
   wake: wakeCommand,

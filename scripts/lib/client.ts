@@ -30,13 +30,15 @@ export type Client = {
   /** `key` makes it safe to send again. */
   post<T>(path: string, body: unknown, options: Wanted<T> & { key?: string }): Promise<T>;
   text(path: string): Promise<string>;
-  /** Lines of NDJSON, as they come. */
-  lines(path: string): AsyncGenerator<string>;
+  /** Lines of NDJSON, as they come; of what is posted, where there is a body. */
+  lines(path: string, options?: LinesOptions): AsyncGenerator<string>;
   /** Server-sent events, as they come. */
   events(path: string, options?: EventsOptions): AsyncGenerator<ServerEvent>;
   /** A WebSocket that is being opened. */
   socket(path: string, query?: Query): WebSocket;
 };
+
+export type LinesOptions = { body?: unknown; signal?: AbortSignal };
 
 export type EventsOptions = {
   /** The id of the last event that was seen. */
@@ -87,9 +89,18 @@ export function createClient({ url, token }: { url: string; token: string | null
       const response = await call(path, {});
       return await reaching(url, () => response.text());
     },
-    async *lines(path) {
-      const headers = { accept: "application/x-ndjson" };
-      const response = await call(path, { headers, timeoutMs: Infinity });
+    async *lines(path, { body, signal } = {}) {
+      const accept = { accept: "application/x-ndjson" };
+      const posted = body === undefined ? { headers: accept } : {
+        method: "POST",
+        headers: { ...accept, "content-type": "application/json" },
+        body: JSON.stringify(body),
+      };
+      const response = await call(path, {
+        ...posted,
+        ...(signal && { signal }),
+        timeoutMs: Infinity,
+      });
       try {
         for await (const line of readLines(response)) if (line !== "") yield line;
       } catch (error) {

@@ -62,8 +62,13 @@ export function print(stream: Pick<Stream, "writeSync">, text: string): void {
 
 /** Writes all of a text, however little the stream takes at a time. */
 export function write(stream: Pick<Stream, "writeSync">, text: string): void {
-  let bytes = new TextEncoder().encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+  writeBytes(stream, new TextEncoder().encode(text));
+}
+
+/** The same with bytes, whatever they are. */
+export function writeBytes(stream: Pick<Stream, "writeSync">, bytes: Uint8Array): void {
+  let rest = bytes;
+  while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
 }
 
 /** A text on one line, control characters and line breaks replaced by blanks. */

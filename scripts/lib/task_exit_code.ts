@@ -4,10 +4,10 @@ import type { Task } from "./answers.ts";
 import { EXIT } from "./exit_codes.ts";
 
 /** What `timeout` of coreutils ends with. */
-const TIMED_OUT = 124;
+export const TIMED_OUT = 124;
 /** What shells say of a program that may not be run, and of one that is not there. */
 const NOT_EXECUTABLE = 126;
-const NOT_FOUND = 127;
+export const NOT_FOUND = 127;
 /** Shells add the signal's number to this. */
 const SIGNALLED = 128;
 

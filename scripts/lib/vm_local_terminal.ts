@@ -2,6 +2,7 @@
  * The terminal that this process runs in, while it stands in for one elsewhere: every key goes
  * there, its size too, and whatever happens it is given back as it was.
  */
+import { writeBytes } from "./output.ts";
 import type { Size } from "./vm_terminal.ts";
 
 /**
@@ -50,8 +51,7 @@ export function localTerminal({ onInput, onResize, onEnd }: LocalEvents): LocalT
     },
     show(data) {
       isAlternate = endsInAlternate(data) ?? isAlternate;
-      let rest = data;
-      while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
+      writeBytes(Deno.stdout, data);
     },
     giveBack() {
       if (!isTaken) return;
