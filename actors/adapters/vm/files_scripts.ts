@@ -188,8 +188,8 @@ if [ "$MODE" = create ]; then
   ln -T "./$temporary" "./$name" 2>/dev/null || { [ -e "./$name" ] && drop 87; drop 1; }
   rm -f "./$temporary"
 else
-  # A link to a directory would be taken for one by some.
-  if [ -L "./$name" ] && [ -d "./$name" ]; then rm -f "./$name"; fi
+  # Busybox follows a link before it replaces it: it would find a directory, or nothing.
+  if [ -L "./$name" ] && ! [ -f "./$name" ]; then rm -f "./$name"; fi
   mv -fT "./$temporary" "./$name" || { [ -d "./$name" ] && drop 84; drop 1; }
 fi
 echo "$done $figures"
