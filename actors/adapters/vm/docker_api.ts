@@ -51,12 +51,20 @@ export type DockerApi = {
   ): Promise<T>;
 };
 
+/**
+ * An address that is kept for examples, since Deno looks up the URL's host even where a socket is
+ * used in its place: a name would wait for a name server now and then. The server needs leave for
+ * this address as for the socket.
+ */
+const NOWHERE = "192.0.2.1";
+
 /** Opens nothing yet: the first request does. */
 export function createDockerApi({ socket, clock }: { socket: string; clock: Clock }): DockerApi {
+  const at = { socket, clock };
   let known: Promise<string> | undefined;
 
   const version = async (signal: AbortSignal): Promise<string> => {
-    known ??= negotiate();
+    known ??= negotiate(at);
     try {
       return await known;
     } catch (error) {
@@ -65,75 +73,90 @@ export function createDockerApi({ socket, clock }: { socket: string; clock: Cloc
       throw error;
     }
   };
-  // Not ended by the signal of the one who happened to ask first; its deadline is short.
-  const negotiate = () =>
-    exchange("GET", "/_ping", {
-      action: "use docker",
-      signal: new AbortController().signal,
-      limitMs: PING_MS,
-    }, async (response) => {
-      await readText(response);
-      if (response.ok) return chooseVersion(response.headers.get("api-version"));
-      throw new ProviderError("unreachable", `Cannot use docker: it answers ${response.status}`);
-    });
-
-  const follow: DockerApi["follow"] = async (path, request, take) =>
-    await exchange("POST", `/v${await version(request.signal)}${path}`, request, take);
-
-  const exchange = async <T>(
+  const versioned = async <T>(
     method: Method,
     path: string,
-    { action, signal, query = {}, body, limitMs = REQUEST_MS }: DockerRequest,
-    take: (response: Response, alive: () => void) => Promise<T>,
+    request: Exchange<T>,
   ): Promise<T> => {
-    signal.throwIfAborted();
-    const parameters = new URLSearchParams(
-      Object.entries(query).map(([name, value]) => [name, String(value)]),
-    );
-    const limit = deadline(clock, { signal, limitMs, action, socket });
-    // A client for each request: a kept connection would be a stale one after the daemon's restart.
-    const client = Deno.createHttpClient({
-      proxy: { transport: "unix", path: socket },
-      poolMaxIdlePerHost: 0,
-    });
     try {
-      const response = await fetch(`http://docker${path}?${parameters}`, {
-        client,
-        method,
-        signal: limit.signal,
-        ...(body === undefined
-          ? {}
-          : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
-      });
-      try {
-        return await take(response, limit.extend);
-      } finally {
-        // What was not read, since it was too much or wrong.
-        if (!response.bodyUsed) await response.body?.cancel();
-      }
+      return await exchange(at, method, `/v${await version(request.signal)}${path}`, request);
     } catch (error) {
-      limit.signal.throwIfAborted();
-      if (!(error instanceof ProviderError)) known = undefined;
-      throw transportError(error, action, socket);
-    } finally {
-      limit.end();
-      client.close();
+      // Another daemon may answer next time.
+      if (error instanceof ProviderError && error.code === "unreachable") known = undefined;
+      throw error;
     }
   };
-
   return {
     socket,
     clock,
     version,
-    follow,
-    async send(method, path, request) {
-      const full = `/v${await version(request.signal)}${path}`;
-      return await exchange(method, full, request, async (response) => ({
-        status: response.status,
-        text: await readText(response),
-      }));
-    },
+    follow: (path, request, take) => versioned("POST", path, { ...request, take }),
+    send: (method, path, request) => versioned(method, path, { ...request, take: readAnswer }),
   };
+}
+
+/** Not ended by the signal of the one who happens to ask first; the deadline is short. */
+function negotiate(at: { socket: string; clock: Clock }): Promise<string> {
+  return exchange(at, "GET", "/_ping", {
+    action: "use docker",
+    signal: new AbortController().signal,
+    limitMs: PING_MS,
+    take: async (response) => {
+      await readText(response);
+      if (response.ok) return chooseVersion(response.headers.get("api-version"));
+      throw new ProviderError("unreachable", `Cannot use docker: it answers ${response.status}`);
+    },
+  });
+}
+
+type Exchange<T> = DockerRequest & {
+  take: (response: Response, alive: () => void) => Promise<T>;
+};
+
+/** One request and its answer, within its deadline. */
+async function exchange<T>(
+  { socket, clock }: { socket: string; clock: Clock },
+  method: Method,
+  path: string,
+  { action, signal, query = {}, body, limitMs = REQUEST_MS, take }: Exchange<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const parameters = new URLSearchParams(
+    Object.entries(query).map(([name, value]) => [name, String(value)]),
+  );
+  const limit = deadline(clock, { signal, limitMs, action, socket });
+  let client: Deno.HttpClient | undefined;
+  try {
+    // One for each request: a kept connection would be a stale one after the daemon's restart.
+    client = Deno.createHttpClient({
+      proxy: { transport: "unix", path: socket },
+      poolMaxIdlePerHost: 0,
+    });
+    const response = await fetch(`http://${NOWHERE}${path}?${parameters}`, {
+      client,
+      method,
+      signal: limit.signal,
+      ...(body === undefined
+        ? {}
+        : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    });
+    try {
+      return await take(response, limit.extend);
+    } finally {
+      // What was not read, since it was too much or wrong.
+      if (!response.bodyUsed) await response.body?.cancel();
+    }
+  } catch (error) {
+    limit.signal.throwIfAborted();
+    throw transportError(error, action, socket);
+  } finally {
+    limit.end();
+    client?.close();
+  }
+}
+
+async function readAnswer(response: Response): Promise<Answer> {
+  return { status: response.status, text: await readText(response) };
 }
 
 /** The answer's JSON, or `ProviderError` where the daemon refuses or does not keep to its API. */
@@ -170,7 +193,7 @@ export function reasonOf({ status, text }: Answer): string {
 /** Why a connection did not carry an answer. */
 export function transportError(error: unknown, action: string, socket: string): ProviderError {
   if (error instanceof ProviderError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = deepestMessage(error);
   const known = TRANSPORT_TROUBLE.find(({ pattern }) => pattern.test(text));
   const reason = error instanceof Deno.errors.NotCapable
     ? `Deno does not let this server use the socket ${socket}: ${text}`
@@ -178,6 +201,12 @@ export function transportError(error: unknown, action: string, socket: string): 
     ? `the connection to docker at ${socket} was cut: ${text}`
     : known.reason(socket);
   return new ProviderError("unreachable", `Cannot ${action}: ${reason}`, { cause: error });
+}
+
+/** `fetch` itself says no more than that it failed. */
+function deepestMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : deepestMessage(error.cause);
 }
 
 const TRANSPORT_TROUBLE: readonly { pattern: RegExp; reason: (socket: string) => string }[] = [

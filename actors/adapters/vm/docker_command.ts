@@ -168,10 +168,22 @@ async function* piecesOf(
   for (let read = await connection.read(); read !== null; read = await connection.read()) {
     // A terminal has one stream; the greeting is on it as well.
     if (terminal) yield { stream: "stderr", data: read };
-    else yield* frames.take(read);
+    else {
+      for (const piece of frames.take(read)) if (!isPodmanNoise(piece)) yield piece;
+    }
   }
   if (frames.isWhole) return;
   throw new ProviderError("unreachable", `Cannot ${action}: the connection to it was cut`);
+}
+
+/** What podman adds to the errors of a command that ended without reading its input. */
+const PODMAN_NOISE =
+  /^Error: read unixpacket @->\/proc\/self\/fd\/\d+\/attach: read: connection reset by peer\n$/;
+const MAX_NOISE_BYTES = 200;
+
+function isPodmanNoise({ stream, data }: Piece): boolean {
+  if (stream !== "stderr" || data.length > MAX_NOISE_BYTES) return false;
+  return PODMAN_NOISE.test(new TextDecoder().decode(data));
 }
 
 async function* joined(
