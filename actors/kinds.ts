@@ -2,14 +2,23 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { createCommandExecutor } from "./adapters/executor/command.ts";
+import { createVmCommandExecutor } from "./adapters/executor/vm_command.ts";
+import type { VmProviders } from "./adapters/vm/providers.ts";
 import { taskAddress } from "../machines/task_context.ts";
 import { removeLeftovers } from "./adapters/executor/leftovers.ts";
 import { sweepOrphans } from "./adapters/executor/orphans.ts";
 import { createRedactor } from "./adapters/redact.ts";
 import { idOf } from "./runtime/address.ts";
-import type { SystemOptions } from "./runtime/api.ts";
+import { createReconcilerKind } from "./reconciler.ts";
+import type { System, SystemOptions } from "./runtime/api.ts";
+import { systemClock } from "./runtime/clock.ts";
+import type { JsonObject } from "./runtime/json.ts";
 import type { KindDefinition } from "./runtime/kind.ts";
 import { createTaskKind } from "./task.ts";
+import { createVmKind } from "./vm.ts";
+import type { VmNotification } from "./vm_hooks.ts";
+import { createVmProviders } from "./vm_providers.ts";
+import { createVmRound } from "./vm_reconcile.ts";
 
 export type KindsOptions = {
   /** The data directory. */
@@ -22,6 +31,10 @@ export type KindsOptions = {
   secrets?: readonly string[];
   /** Largest output kept of one attempt, bytes. */
   outputMaxBytes?: number;
+  /** The socket of a Docker daemon or of podman; by default none is used. */
+  dockerSocket?: string | null;
+  /** The system of these kinds, once it is made: what looks after VMs asks it for them. */
+  system?: () => System;
   log?: SystemOptions["log"];
 };
 
@@ -31,6 +44,7 @@ export type KindsOptions = {
  */
 export type Kinds = {
   kinds: KindDefinition[];
+  providers: VmProviders;
   sweep: NonNullable<SystemOptions["sweep"]>;
   tidy: NonNullable<SystemOptions["tidy"]>;
 };
@@ -38,21 +52,32 @@ export type Kinds = {
 /** Makes the server's kinds over their real adapters. */
 export function createKinds(options: KindsOptions): Kinds {
   const { home, taskEnv = [], allowRun = null, secrets = [], log = () => {} } = options;
-  const { outputMaxBytes } = options;
+  const { outputMaxBytes, dockerSocket = null, system = noSystem } = options;
   const redact = createRedactor({ values: secrets });
   const instance = instanceOf(home);
-  const command = createCommandExecutor({
-    home,
+  const providers = createVmProviders({ home, instance, allowRun, dockerSocket, log });
+  const execution = {
     instance,
     allowedEnv: taskEnv,
-    allowRun,
     secrets,
-    warn: (message, fields) => log("warn", message, fields),
+    warn: (message: string, fields: JsonObject) => log("warn", message, fields),
     ...(outputMaxBytes === undefined ? {} : { maxStoredBytes: outputMaxBytes }),
+  };
+  const command = createCommandExecutor({ ...execution, home, allowRun });
+  const vmExecutors = { command: createVmCommandExecutor({ ...execution, providers }) };
+  const notify = ({ type, vm, reason }: VmNotification) => log("info", type, { vm, reason });
+  const round = createVmRound({
+    providers,
+    system,
+    clock: systemClock,
+    report: (finding, fields) => log("warn", finding, fields),
   });
   return {
+    providers,
     kinds: [
-      createTaskKind({ executors: { command }, redact }),
+      createTaskKind({ executors: { command }, vmExecutors, redact }),
+      createVmKind({ providers, notify, redact }),
+      createReconcilerKind({ round }),
       // New kinds go above this line.
     ],
     tidy: async (archivedOf) => {
@@ -77,6 +102,10 @@ export function createKinds(options: KindsOptions): Kinds {
       }
     },
   };
+}
+
+function noSystem(): System {
+  throw new Error("Cannot look after VMs: these kinds were made for no system");
 }
 
 /** Names a data directory, so that its processes are known from those of another. */

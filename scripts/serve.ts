@@ -5,11 +5,14 @@
  */
 import { createRedactor } from "../actors/adapters/redact.ts";
 import { createKinds } from "../actors/kinds.ts";
+import { startReconciler } from "../actors/reconciler.ts";
 import type { Logger, RecoveryReport, System } from "../actors/runtime/api.ts";
+import { systemClock } from "../actors/runtime/clock.ts";
 import { StoreError } from "../actors/runtime/errors.ts";
 import { createSystem } from "../actors/runtime/system.ts";
 import { openStore } from "../actors/store/open.ts";
 import type { Store } from "../actors/store/store.ts";
+import { createVmAccess } from "../actors/vm_access.ts";
 import denoJson from "../deno.json" with { type: "json" };
 import { SYSTEM_POOL } from "../machines/task_requests.ts";
 import { createApp } from "../routes/app.ts";
@@ -28,6 +31,9 @@ import type { Config } from "./lib/settings.ts";
 const STOP_GRACE_MS = 15_000;
 /** How often a standby looks whether the database is free. */
 const STANDBY_MS = 500;
+
+/** The reconciler that looks after VMs. */
+const VM_RECONCILER = "vms";
 
 const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
@@ -51,16 +57,14 @@ async function main(): Promise<void> {
   makeDataDirectory(config.home);
   const store = await Promise.race([openWhenFree(config, log), stop.then(() => undefined)]);
   if (store === undefined) return;
-  const system = createSystem({
+  const { home, taskEnv, allowRun, outputMaxBytes, dockerSocket } = config;
+  const { providers, ...kinds } = createKinds({
+    ...{ home, taskEnv, allowRun, outputMaxBytes, dockerSocket, secrets, log },
+    system: () => system,
+  });
+  const system: System = createSystem({
     store,
-    ...createKinds({
-      home: config.home,
-      taskEnv: config.taskEnv,
-      allowRun: config.allowRun,
-      outputMaxBytes: config.outputMaxBytes,
-      secrets,
-      log,
-    }),
+    ...kinds,
     log,
     pools: { [SYSTEM_POOL]: config.maxConcurrentTasks },
     archiveAfterMs: config.archiveAfterMs,
@@ -72,6 +76,8 @@ async function main(): Promise<void> {
     token: config.token,
     corsOrigins: config.corsOrigins,
     version: denoJson.version,
+    vms: createVmAccess({ system, providers, clock: systemClock, log }),
+    vmDefaults: { provider: config.vmProvider },
     redact,
     log,
   });
@@ -79,6 +85,7 @@ async function main(): Promise<void> {
   log("info", "Bound, not ready yet", { url: listener.url, standby: config.standby });
   const recovered = await Promise.race([startSystem(system), stop.then(() => undefined)]);
   if (recovered !== undefined) {
+    if (!config.paused) await startReconciler(system, VM_RECONCILER);
     listener.open();
     announce(config, { listener, system, recovered });
     void logFeed(system, log);

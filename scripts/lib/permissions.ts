@@ -1,10 +1,11 @@
 /**
  * What the server process may do, as Deno's flags, worked out from its configuration. Pure.
  *
- * - net: the address it listens on, and the host of a remote database. Nothing else: whatever
- *   reaches out is a task, and tasks are processes of their own.
+ * - net: the address it listens on, the host of a remote database, and the socket of a container
+ *   engine where one is configured. Nothing else: whatever reaches out is a task, and tasks are
+ *   processes of their own.
  * - read, write: its home, and the directory of a database that lies elsewhere. Workspaces are not
- *   among them: only commands look into those.
+ *   among them: only commands look into those. The socket of a container engine is.
  * - env: the names that commands may be given, and those whose values are taken out of output.
  * - run: any program, since tasks are commands, unless the configuration names those allowed.
  * - ffi, sys: what the native addon of libSQL needs to load. The addon itself is bound by nothing.
@@ -21,18 +22,29 @@ const LIBSQL_SYS = ["cpus", "hostname", "networkInterfaces"];
 
 /** Programs that the server starts for itself, besides the tasks' own. */
 const OWN_PROGRAMS = ["git", "ps", "sh"];
+/** The same for VMs: what makes them, enters them and gives them terminals. */
+const VM_PROGRAMS = ["bash", "bwrap", "nsenter", "script", "setpriv", "stty"];
+
+/** The host that requests to a container engine name: they go to its socket. */
+const ENGINE_HOST = "docker:80";
 
 /** The permission flags of the server. `libsqlDir` is where the addon lies. */
 export function serverPermissions(config: Config, paths: { libsqlDir: string }): string[] {
   const { hostname, port } = listenAddress(config);
   const address = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-  const directories = [config.home, ...databaseDirectory(config)];
+  const socket = config.dockerSocket === null ? [] : [config.dockerSocket];
+  const engine = socket.flatMap((path) => [ENGINE_HOST, `unix:${path}`]);
+  const directories = [config.home, ...databaseDirectory(config), ...socket];
   return [
-    allow("net", [address, ...databaseHost(config)]),
+    allow("net", [address, ...databaseHost(config), ...engine]),
     allow("read", directories),
     allow("write", directories),
     allow("env", [...READ_NAMES, ...LIBSQL_ENV, ...config.taskEnv, ...config.secretEnv]),
-    config.allowRun === null ? "--allow-run" : allow("run", [...OWN_PROGRAMS, ...config.allowRun]),
+    config.allowRun === null ? "--allow-run" : allow("run", [
+      ...OWN_PROGRAMS,
+      ...VM_PROGRAMS,
+      ...config.allowRun,
+    ]),
     allow("ffi", [paths.libsqlDir]),
     allow("sys", LIBSQL_SYS),
   ];

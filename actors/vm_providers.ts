@@ -1,0 +1,36 @@
+/** The VM providers of a server, made of its configuration. */
+import { createAbsentProvider } from "./adapters/vm/absent.ts";
+import { createBwrapProvider } from "./adapters/vm/bwrap.ts";
+import { createDockerProvider } from "./adapters/vm/docker.ts";
+import { createProcessProvider } from "./adapters/vm/process.ts";
+import { VmProviders } from "./adapters/vm/providers.ts";
+import type { Logger } from "./runtime/api.ts";
+
+export type VmProvidersOptions = {
+  /** The data directory. */
+  home: string;
+  /** The id of the data directory. */
+  instance: string;
+  /** Programs that may be started on this machine itself; null for any. */
+  allowRun: readonly string[] | null;
+  /** The socket of a Docker daemon or of podman; null where none is to be used. */
+  dockerSocket: string | null;
+  log: Logger;
+};
+
+const NO_SOCKET = "no socket is configured; install Docker or podman and set " +
+  "HOLDFAST_DOCKER_SOCKET to its socket, /var/run/docker.sock or /run/podman/podman.sock";
+
+/** Makes them; nothing of the machine is touched before one is used. */
+export function createVmProviders(options: VmProvidersOptions): VmProviders {
+  const { home, instance, allowRun, dockerSocket: socket, log } = options;
+  const warn = (message: string, fields: { readonly [name: string]: unknown }) =>
+    log("warn", message, fields);
+  return new VmProviders([
+    createProcessProvider({ home, instance, allowRun }),
+    createBwrapProvider({ home, instance }),
+    socket === null
+      ? createAbsentProvider("docker", NO_SOCKET)
+      : createDockerProvider({ socket, home, instance, warn }),
+  ]);
+}
