@@ -14,9 +14,10 @@ const UNTOUCHED: readonly string[] = ["pending", "queued"];
 export function taskView(record: ActorRecord): JsonObject {
   const context = contextOf(record);
   const { settings, progress, times } = context;
-  const { env, envFrom, ...shown } = settings;
+  const { env, envFrom, vm, ...shown } = settings;
   return json({
     ...shown,
+    vm: vm === null ? null : { id: vm.id, owned: vm.make !== null },
     envNames: [...Object.keys(env), ...envFrom],
     state: record.state,
     revision: record.revision,
@@ -52,7 +53,7 @@ export function taskIndex(
   record: ActorRecord,
 ): { readonly [name: string]: string | readonly string[] | undefined } {
   const { settings } = contextOf(record);
-  const { labels, priority, agent, workspace, parent, coalesceKey, trigger } = settings;
+  const { labels, priority, agent, workspace, vm, parent, coalesceKey, trigger } = settings;
   const place = workspaceName(workspace);
   const open = coalesceKey !== null && UNTOUCHED.includes(record.state);
   return {
@@ -61,6 +62,7 @@ export function taskIndex(
     trigger,
     ...(agent === null ? {} : { agent }),
     ...(place === null ? {} : { workspace: place }),
+    ...(vm === null ? {} : { vm: vm.id }),
     ...(parent === null ? {} : { parent }),
     ...(open ? { coalesceKey } : {}),
   };

@@ -7,7 +7,8 @@ import type { Once } from "./idempotency.ts";
 import { MAX_INPUT_CHARS, MAX_REASON_CHARS } from "./limits.ts";
 import { defined } from "./paging.ts";
 import { TASK_KIND, taskAddress } from "./task_address.ts";
-import { retryInput } from "./task_retry.ts";
+import { retryInput, settingsOf } from "./task_retry.ts";
+import { recycleOwnVm, sameVm } from "./task_vm.ts";
 import { taskAnswer, taskParams, TaskSchema } from "./task_view.ts";
 
 type Params = z.infer<typeof taskParams>;
@@ -26,6 +27,7 @@ export function mountTaskActions(api: Api): void {
   mountAction(api, "resume", { summary: "Let a paused task go on", body: nothing });
   mountAction(api, "input", { summary: "Send it what it reads", body: Input });
   mountRetry(api);
+  mountDelete(api);
 }
 
 function mountAction(
@@ -67,15 +69,41 @@ function mountRetry(api: Api): void {
   });
 }
 
+function mountDelete(api: Api): void {
+  const { system } = api;
+  mount(api, {
+    method: "delete",
+    path: "/v1/tasks/{id}",
+    tag: "Tasks",
+    summary: "Have done with it",
+    description:
+      "Cancels it where it has not ended, and recycles the VM that it owns. Its record " +
+      "stays until it is archived.",
+    params: taskParams,
+    answers: { 200: { description: "The task after it", schema: TaskSchema } },
+    refusals: [404, 409, 412],
+  }, async (call) => {
+    const record = await system.get(taskAddress(call.params.id));
+    if (record.status === "active") {
+      return await sendToTask(api, call, { type: "task.cancel", reason: "Deleted", deleted: true });
+    }
+    await recycleOwnVm(api, record);
+    return taskAnswer(record);
+  });
+}
+
 /** Makes a new task out of an ended one. */
 export async function retryEnded(
-  { system, config }: Api,
+  api: Api,
   record: ActorRecord,
   { once, id, key }: { once: Once; id: string; key?: string | undefined },
 ): Promise<Answer> {
+  const { system, config } = api;
   // What is hidden from people is part of the work.
   const whole = await system.get(record.address, { unredacted: true });
-  const input = retryInput(whole, { id, createdAt: config.clock.now() });
+  const vm = await sameVm(api, settingsOf(whole).vm ?? undefined);
+  const given = { id, createdAt: config.clock.now(), ...vm === undefined ? {} : { vm } };
+  const input = retryInput(whole, given);
   return await once.commit(
     (options) => system.spawn(TASK_KIND, id, input, { ...options, ...defined({ key }) }),
     (made) => taskAnswer(made, 201),

@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { MAX_KILL_GRACE_MS } from "../actors/adapters/executor/executor_limits.ts";
 import type { TaskInput, TaskPriority } from "../machines/task_input.ts";
+import type { TaskVm } from "../machines/task_vm.ts";
 import { AddressParam } from "./address_params.ts";
 import { boundedRecord, Instant, Labels, Name, Text, VariableName } from "./fields.ts";
 import {
@@ -15,6 +16,7 @@ import {
   MAX_WORKSPACE_CHARS,
 } from "./limits.ts";
 import { defined } from "./paging.ts";
+import { TaskVmField } from "./task_vm.ts";
 
 export const PRIORITIES: { readonly [name: string]: TaskPriority } = {
   none: 0,
@@ -67,6 +69,7 @@ export const NewTask = z.strictObject({
   prompt: Text.optional(),
   kind: Name.optional(),
   workspace: Workspace.optional(),
+  vm: TaskVmField.optional(),
   env: boundedRecord(VariableName, Text, MAX_ENV_NAMES).optional(),
   envFrom: z.array(VariableName).max(MAX_ENV_NAMES).optional()
     .openapi({ description: "Variables of the server, of those that it lets through" }),
@@ -106,6 +109,9 @@ export const NewTask = z.strictObject({
 export type NewTask = z.infer<typeof NewTask>;
 
 /** What the machine gets. */
-export function taskInput(body: NewTask, given: { id: string; createdAt: number }): TaskInput {
+export function taskInput(
+  { vm: _, ...body }: NewTask,
+  given: { id: string; createdAt: number; vm?: TaskVm },
+): TaskInput {
   return defined({ ...body, ...given }) as TaskInput;
 }

@@ -41,6 +41,7 @@ export const filterFields = {
   agent: z.string().min(1).optional(),
   workspace: z.string().min(1).optional()
     .openapi({ description: "Path or repository, as it was given" }),
+  vm: z.string().min(1).optional().openapi({ description: "Id of the VM that it works in" }),
   parent: AddressParam.optional(),
 };
 
@@ -52,6 +53,7 @@ type Filter = {
   priority?: string | undefined;
   agent?: string | undefined;
   workspace?: string | undefined;
+  vm?: string | undefined;
   parent?: string | undefined;
 };
 
@@ -61,7 +63,7 @@ export function listQueryOf({ state, label, priority, ...rest }: Filter): ListQu
   if (priority !== undefined) {
     index.push({ name: "priority", value: String(PRIORITIES[priority] ?? priority) });
   }
-  for (const name of ["agent", "workspace", "parent"] as const) {
+  for (const name of ["agent", "workspace", "vm", "parent"] as const) {
     const value = rest[name];
     if (value !== undefined) index.push({ name, value });
   }

@@ -19,6 +19,7 @@ import { TASK_KIND, taskAddress } from "./task_address.ts";
 import { NewTask, taskInput } from "./task_body.ts";
 import { mountTaskBulk } from "./task_bulk.ts";
 import { mountTaskStreams } from "./task_streams.ts";
+import { taskVmOf } from "./task_vm.ts";
 import {
   filterFields,
   labelFilter,
@@ -74,13 +75,18 @@ function mountCreate(api: Api): void {
   });
 }
 
-function create(
-  { system, config }: Api,
+async function create(
+  api: Api,
   { body, once }: Call<unknown, unknown, NewTask>,
 ): Promise<Answer> {
+  const { system, config } = api;
   const id = body.id ?? system.newId(TASK_KIND);
-  const input = taskInput(body, { id, createdAt: config.clock.now() });
-  return once.commit(
+  const given = { id, createdAt: config.clock.now() };
+  const vm = body.vm === undefined
+    ? {}
+    : { vm: await taskVmOf(api, body.vm, { taskId: id, createdAt: given.createdAt }) };
+  const input = taskInput(body, { ...given, ...vm });
+  return await once.commit(
     (options) => system.spawn(TASK_KIND, id, input, options),
     (record) => taskAnswer(record, 201),
   );
@@ -96,8 +102,15 @@ async function findWaiting({ system }: Api, key: string): Promise<ActorRecord | 
 }
 
 /** What no schema can see: whether dependencies exist, and whether a time can be waited for. */
-async function checkNewTask(api: Api, { id, dependsOn = [], startAt }: NewTask): Promise<void> {
+async function checkNewTask(
+  api: Api,
+  { id, dependsOn = [], startAt, vm, workspace }: NewTask,
+): Promise<void> {
   const faults: InputFault[] = [];
+  if (vm !== undefined && workspace !== undefined && "repo" in workspace) {
+    const detail = "a task in a VM works in the VM's repository: give it there";
+    faults.push({ pointer: "/workspace/repo", detail });
+  }
   if (startAt !== undefined && startAt > api.config.clock.now() + MAX_DELAY_MS) {
     faults.push({ pointer: "/startAt", detail: "is too far in the future" });
   }
