@@ -55,6 +55,8 @@ export type Endpoint<P, Q, B> = {
   body?: z.ZodType<B>;
   /** Media types of a body that the handler parses by itself: it gets the text. */
   rawBody?: readonly string[];
+  /** The body is left unread: the handler takes it from the request as it comes. */
+  streamedBody?: true;
   answers: { readonly [status: number]: AnswerDoc };
   /** Statuses of its own refusals, beside those that any endpoint may give. */
   refusals?: readonly number[];
@@ -140,7 +142,7 @@ async function readInput<P, Q, B>(
   endpoint: Endpoint<P, Q, B>,
   c: Context<Env>,
 ): Promise<Input<P, Q, B>> {
-  const raw = endpoint.method === "get"
+  const raw = endpoint.method === "get" || endpoint.streamedBody
     ? { text: "", media: "" }
     : await readBody(c, config.maxBodyBytes, endpoint.rawBody);
   return {

@@ -20,6 +20,7 @@ import {
   TooLargeError,
 } from "../actors/runtime/errors.ts";
 import { VmUnavailableError } from "../actors/vm_access.ts";
+import { VmFileError, type VmFileErrorCode } from "../actors/vm_files.ts";
 import { MAX_LISTED_ERRORS, STREAM_RETRY_AFTER_S, UNAVAILABLE_RETRY_AFTER_S } from "./limits.ts";
 
 /** Status and title by the last part of the problem's type. */
@@ -35,6 +36,7 @@ const PROBLEMS = {
   "blocked": [409, "Blocked by its definition"],
   "provider-unavailable": [409, "Provider cannot run here"],
   "vm-unavailable": [409, "VM cannot be used"],
+  "vm-unfit": [409, "VM lacks what this needs"],
   "vm-in-use": [409, "A task works in the VM"],
   "revision-conflict": [412, "Another revision is in force"],
   "too-large": [413, "Too large"],
@@ -144,6 +146,10 @@ function describe(error: unknown): Description {
   }
   if (error instanceof StoreError) return describeStoreError(error);
   if (error instanceof ProviderError) return describeProviderError(error);
+  if (error instanceof VmFileError) {
+    const members = { code: error.code };
+    return { slug: FILE_PROBLEMS[error.code], detail: error.message, more: { members } };
+  }
   if (error instanceof VmUnavailableError) {
     const members = { state: error.state };
     return { slug: "vm-unavailable", detail: error.message, more: { members } };
@@ -195,6 +201,22 @@ function describeProviderError({ code, message }: ProviderError): Description {
   const { headers = {} } = code === "unreachable" ? retryAfter(UNAVAILABLE_RETRY_AFTER_S) : {};
   return { slug: PROVIDER_PROBLEMS[code], detail: message, more: { members: { code }, headers } };
 }
+
+const FILE_PROBLEMS: { readonly [code in VmFileErrorCode]: ProblemSlug } = {
+  invalid_path: "invalid",
+  outside: "forbidden",
+  not_found: "not-found",
+  not_a_directory: "invalid",
+  is_directory: "invalid",
+  not_a_file: "invalid",
+  permission_denied: "forbidden",
+  already_exists: "already-exists",
+  too_large: "too-large",
+  no_git: "vm-unfit",
+  no_repository: "vm-unfit",
+  unsupported: "vm-unfit",
+  failed: "provider-failed",
+};
 
 function retryAfter(seconds: number): More {
   return { headers: { "retry-after": String(seconds) } };
