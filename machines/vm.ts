@@ -59,7 +59,7 @@ const starting = vmSetup.createStateConfig({
 
 const running = vmSetup.createStateConfig({
   id: "running",
-  description: "Up.",
+  description: "Up: commands run in it.",
   tags: ["active"],
   entry: ["startSleepClock", "dropWish"],
   on: {
@@ -137,7 +137,7 @@ const suspending = vmSetup.createStateConfig({
         ],
         onError: [
           { guard: "isGone", target: "#failed", actions: "countFailure" },
-          { target: "undoing", actions: "countFailure" },
+          { target: "undoing", actions: ["countFailure", "endWait"] },
         ],
       },
     },

@@ -8,16 +8,8 @@ import { vmSetup } from "./vm_setup.ts";
 /** Until nothing has happened in it for so long that it is recycled. */
 export const idleRegion = vmSetup.createStateConfig({
   description: "Its time until it is recycled for idleness.",
-  initial: "free",
+  initial: "counted",
   states: {
-    free: {
-      description: "Decides at once whether it is counted.",
-      always: [
-        { guard: "isNeverRecycled", target: "uncounted" },
-        { guard: "isHeld", target: "held" },
-        { target: "counted" },
-      ],
-    },
     uncounted: {
       description: "The timer is turned off.",
       on: { "vm.used": { guard: "isNewActivity", actions: "noteActivity" } },
@@ -32,6 +24,7 @@ export const idleRegion = vmSetup.createStateConfig({
     },
     counted: {
       description: "It is recycled unless something happens in it.",
+      always: { guard: "isNeverRecycled", target: "uncounted" },
       on: {
         "vm.used": {
           guard: "isNewActivity",
