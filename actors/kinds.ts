@@ -19,6 +19,7 @@ import { createVmKind } from "./vm.ts";
 import type { VmNotification } from "./vm_hooks.ts";
 import { createVmProviders } from "./vm_providers.ts";
 import { createVmRound } from "./vm_reconcile.ts";
+import { createWorkspaceKind } from "./workspace.ts";
 
 export type KindsOptions = {
   /** The data directory. */
@@ -78,6 +79,7 @@ export function createKinds(options: KindsOptions): Kinds {
       createTaskKind({ executors: { command }, vmExecutors, redact }),
       createVmKind({ providers, notify, redact }),
       createReconcilerKind({ round }),
+      createWorkspaceKind({ redact }),
       // New kinds go above this line.
     ],
     tidy: async (archivedOf) => {

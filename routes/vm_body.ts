@@ -66,6 +66,18 @@ export const VmDefaultsBody = z.strictObject(common).openapi("VmDefaults", {
   description: "What a VM is made with that says nothing else itself",
 });
 
+/** The same to be changed: null takes a default away. */
+export const VmDefaultsPatch = z.strictObject({
+  provider: common.provider.nullable(),
+  image: common.image.nullable(),
+  repo: common.repo.nullable(),
+  ref: common.ref.nullable(),
+  resources: common.resources.nullable(),
+  network: common.network.nullable(),
+  idle: common.idle.nullable(),
+  env: common.env.nullable(),
+}).openapi("VmDefaultsPatch");
+
 /** A new VM, wherever it is asked for. */
 export const NewVm = z.strictObject({
   ...common,
