@@ -100,6 +100,16 @@ export async function processesWith(text: string): Promise<number[]> {
     .map((line) => Number.parseInt(line));
 }
 
+/** Control groups of that name. */
+export async function groupsNamed(name: string): Promise<string[]> {
+  const { stdout } = await new Deno.Command("find", {
+    args: ["/sys/fs/cgroup", "-name", name],
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
+}
+
 /** A number of seconds that nobody else sleeps. */
 export function sleepOfOurs(): string {
   return String(1_000_000_000 + Math.floor(Math.random() * 1_000_000_000));

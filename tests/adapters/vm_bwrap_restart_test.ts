@@ -7,6 +7,7 @@ import { eventually } from "../testing/processes.ts";
 import {
   bwrapUnavailable,
   call,
+  groupsNamed,
   instanceOf,
   type Lab,
   openLab,
@@ -180,10 +181,10 @@ async function sandboxes(lab: Lab): Promise<number[]> {
 
 /** Whatever of a lab's VMs is still on the machine. */
 async function leftOf(lab: Lab): Promise<string[]> {
-  const groups = await output("find", ["/sys/fs/cgroup", "-name", instanceOf(lab.home)]);
+  const groups = await groupsNamed(instanceOf(lab.home));
   const files = await Array.fromAsync(Deno.readDir(`${lab.home}/vms`), ({ name }) => name);
   const processes = (await sandboxes(lab)).map((pid) => `process ${pid}`);
-  return [...processes, ...groups.split("\n").filter((line) => line !== ""), ...files];
+  return [...processes, ...groups, ...files];
 }
 
 async function environs(): Promise<string[]> {

@@ -70,7 +70,7 @@ export async function terminalIn(
   await checkRunning(context.record, "open a terminal in", call.signal);
   const leaf = leafOf(context);
   const entry = entryFor(context, {
-    command: command ?? SHELL,
+    command: onTerminalOfVm(command ?? SHELL),
     cwd: cwdOf(undefined),
     env: { TERM: "xterm-256color", COLORTERM: "truecolor" },
     leaf,
@@ -122,6 +122,20 @@ const SHELL = [
   "-c",
   "command -v bash >/dev/null && SHELL=/bin/bash exec bash -l; exec sh -l",
 ];
+
+/**
+ * The host's terminal has no name in the VM, and programs ask for it: hence a second one, of the
+ * VM's own, which follows the first in size. Sandboxes of those who are not root cannot have any.
+ */
+function onTerminalOfVm(command: readonly string[]): string[] {
+  const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+  return ["sh", "-c", TERMINAL, "sh", `exec ${quoted}`];
+}
+
+const TERMINAL = `
+[ -c /dev/pts/ptmx ] && command -v script >/dev/null || eval "$1"
+exec script -qefc "$1" /dev/null
+`;
 
 function entryFor(
   { instance, machine, record }: ExecContext,
