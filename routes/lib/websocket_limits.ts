@@ -14,3 +14,5 @@ export const MAX_CALLS = 8;
 export const MAX_WAITING_CALLS = 256;
 /** Answers that may wait for a peer before it is taken to be dead, bytes. */
 export const MAX_WAITING_ANSWER_BYTES = 16 * 1024 * 1024;
+/** Of a file in one answer, bytes; the rest is read by further calls. */
+export const MAX_ANSWERED_FILE_BYTES = 1024 * 1024;

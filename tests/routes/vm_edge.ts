@@ -1,99 +1,82 @@
-/** The edge over VMs: a system of them on a clock of the test's own, and a provider that is told. */
-import { assertEquals } from "@std/assert";
-import type { ExecRequest, ProviderCall, VmHandle } from "../../actors/adapters/vm/provider.ts";
+/** The edge with VMs over real sockets; the VMs are directories and processes of this machine. */
+import { createProcessProvider } from "../../actors/adapters/vm/process.ts";
+import type { VmProvider } from "../../actors/adapters/vm/provider.ts";
 import { VmProviders } from "../../actors/adapters/vm/providers.ts";
+import type { System } from "../../actors/runtime/api.ts";
+import { systemClock } from "../../actors/runtime/clock.ts";
+import { createSystem } from "../../actors/runtime/system.ts";
+import { openMemoryStore } from "../../actors/store/memory.ts";
 import { createVmKind } from "../../actors/vm.ts";
 import { createVmAccess } from "../../actors/vm_access.ts";
-import { createWorkspaceKind } from "../../actors/workspace.ts";
 import { createApp } from "../../routes/app.ts";
 import type { AppConfig } from "../../routes/config.ts";
-import { FakeVmProvider } from "../testing/fake_vm_provider.ts";
-import { startWorld, type World } from "../testing/system.ts";
-import type { CallOptions } from "./support.ts";
 
-/** Runs commands as the test says. */
-export class ScriptedVmProvider extends FakeVmProvider {
-  run: (request: ExecRequest, call: ProviderCall) => Promise<{ exitCode: number; signal: null }> =
-    () => Promise.resolve({ exitCode: 0, signal: null });
-
-  override async exec(vm: VmHandle, request: ExecRequest, call: ProviderCall) {
-    await super.exec(vm, { command: request.command }, call);
-    return await this.run(request, call);
-  }
-}
-
-/** Makes VMs of images. */
-export class ImageVmProvider extends FakeVmProvider {
-  readonly images: { readonly default: string | null };
-  constructor(name: string, image: string | null = null) {
-    super(name);
-    this.images = { default: image };
-  }
-}
-
-/** Cannot run here. */
-export class AbsentVmProvider extends FakeVmProvider {
-  asked = 0;
-  override async available() {
-    this.asked++;
-    return { ...await super.available(), ok: false, reason: "Install it", version: null };
-  }
-}
-
-export type VmEdge = Omit<World, "crash"> & {
-  provider: ScriptedVmProvider;
-  absent: AbsentVmProvider;
-  call(method: string, path: string, options?: VmCallOptions): Promise<Response>;
-  json(
-    method: string,
-    path: string,
-    options?: VmCallOptions & { status?: number },
-  ): Promise<Record<string, unknown>>;
-  /** Makes `vm_1` and waits until it is up. */
-  running(more?: object): Promise<void>;
-  /** A request that is on its way while the clock moves. */
-  during<T>(request: Promise<T>, ms?: number): Promise<T>;
+/** A server on a port of its own. */
+export type VmEdge = AsyncDisposable & {
+  system: System;
+  provider: VmProvider;
+  url: string;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** Makes a VM that runs, and returns its id. */
+  vm(input?: object): Promise<string>;
+  /** Where the files of a VM lie on this machine. */
+  workDir(vm: string): string;
 };
 
-export type VmCallOptions = CallOptions & { signal?: AbortSignal };
-
-export async function openVmEdge(options: Partial<AppConfig> = {}): Promise<VmEdge> {
-  const provider = new ScriptedVmProvider("process");
-  const absent = new AbsentVmProvider("absent");
-  const images = [new ImageVmProvider("docker"), new ImageVmProvider("podman", "debian:12")];
-  const providers = new VmProviders([provider, absent, ...images]);
-  const world = await startWorld([createVmKind({ providers }), createWorkspaceKind()]);
-  const { system, clock } = world;
+export async function openVmEdge(config: Partial<AppConfig> = {}): Promise<VmEdge> {
+  const home = await Deno.makeTempDir();
+  const provider = createProcessProvider({ home, instance: home });
+  const providers = new VmProviders([provider]);
+  const system = createSystem({ store: openMemoryStore(), kinds: [createVmKind({ providers })] });
+  await system.start();
+  const clock = systemClock;
   const vms = createVmAccess({ system, providers, clock, log: () => {} });
-  const app = createApp(system, { vms, clock, ...options });
-  const call: VmEdge["call"] = async (method, path, { body, headers = {}, signal } = {}) => {
-    const request = app.request(path, {
-      method,
-      headers: { ...body === undefined ? {} : { "content-type": "application/json" }, ...headers },
-      ...body === undefined ? {} : { body: JSON.stringify(body) },
-      ...signal === undefined ? {} : { signal },
-    });
-    return await request;
+  const app = createApp(system, { vms, clock, ...config });
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, app.fetch);
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  const authorization = config.token === undefined ? {} : {
+    authorization: `Bearer ${config.token}`,
   };
-  const json: VmEdge["json"] = async (method, path, { status = 200, ...options } = {}) => {
-    const response = await call(method, path, options);
-    const text = await response.text();
-    assertEquals(response.status, status, text);
-    return JSON.parse(text);
-  };
+  const call = (path: string, init?: RequestInit) => fetch(`${url}${path}`, init);
+  let made = 0;
   return {
-    ...world,
+    system,
     provider,
-    absent,
-    call,
-    json,
-    running: async (more = {}) => {
-      await json("POST", "/v1/vms", { body: { id: "vm_1", ...more }, status: 201 });
-      await clock.settle();
+    url,
+    fetch: call,
+    workDir: (vm) => `${home}/vms/${vm}/workspace`,
+    vm: async (input = {}) => {
+      const id = `vm_${++made}`;
+      const createdAt = clock.now();
+      await system.spawn("vm", id, { id, provider: provider.name, createdAt, ...input });
+      await system.waitFor(`vm:${id}`, ({ state }) => state === "running", { timeoutMs: 10_000 });
+      return id;
     },
-    during: async (request, ms = 0) => {
-      await clock.advance(ms);
-      return await request;
+    async [Symbol.asyncDispose]() {
+      for (let i = 1; i <= made; i++) {
+        await closeTerminals(`${url}/v1/vms/vm_${i}/terminals`, authorization);
+        await recycle(system, `vm:vm_${i}`);
+      }
+      await server.shutdown();
+      await system.stop({ drainMs: 5_000 });
+      await Deno.remove(home, { recursive: true });
     },
   };
+}
+
+async function recycle(system: System, address: string): Promise<void> {
+  const { state } = await system.get(address);
+  if (state !== "recycled" && state !== "recycling") {
+    await system.send(address, { type: "vm.recycle" });
+  }
+  await system.waitFor(address, ({ status }) => status !== "active", { timeoutMs: 10_000 });
+}
+
+/** And waits until their programs have ended. */
+async function closeTerminals(list: string, headers: Record<string, string>): Promise<void> {
+  const { items } = await (await fetch(list, { headers })).json();
+  for (const { id } of items) {
+    const response = await fetch(`${list}/${id}`, { method: "DELETE", headers });
+    await response.body?.cancel();
+  }
 }
