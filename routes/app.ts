@@ -30,7 +30,11 @@ import { mountPools } from "./pools.ts";
 import { mountTasks } from "./tasks.ts";
 import { createStreams } from "./streams.ts";
 import { createOffers } from "./vm_offers.ts";
+import { mountVmFiles } from "./vm_files.ts";
+import { mountVmControl } from "./vm_control.ts";
+import { mountVmTerminals } from "./vm_terminals.ts";
 import { mountVms } from "./vms.ts";
+import { mountWorkspaces } from "./workspaces.ts";
 
 /** Makes the app. `app.fetch` serves requests; nothing runs before the first. */
 export function createApp(system: System, options: Partial<AppConfig> = {}): Hono {
@@ -77,6 +81,10 @@ const RESOURCES: readonly ((api: Api) => void)[] = [
 /** What a server with VMs has beside. */
 const VM_RESOURCES: readonly ((api: Api, vms: VmAccess) => void)[] = [
   mountVms,
+  mountVmFiles,
+  mountVmControl,
+  mountVmTerminals,
+  mountWorkspaces,
 ];
 
 function observe({ system, config, metrics }: Api): MiddlewareHandler<Env> {
