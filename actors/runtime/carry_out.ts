@@ -2,7 +2,7 @@
  * Carries a step's commands out, inside the draft: each becomes a row, a message, or something to
  * do once the commit stands. Nothing here touches the outside.
  */
-import type { SlotInput, WatchInput } from "../../machines/lib/builtins.ts";
+import { ACTOR_CREATE, type SlotInput, type WatchInput } from "../../machines/lib/builtins.ts";
 import type { EffectRow, SlotRow } from "../store/store.ts";
 import type { LiveActor } from "./actor.ts";
 import { type Address, kindOf } from "./address.ts";
@@ -21,7 +21,12 @@ export async function carryOut(
   draft: Draft,
   options: Place & { prepared: Prepared },
 ): Promise<void> {
-  for (const [index, command] of options.prepared.commands.entries()) {
+  const commands = [...options.prepared.commands.entries()];
+  // What is watched may be created by the same step: it is looked for when that is under way.
+  const isLook = ([, command]: (typeof commands)[number]) =>
+    command.type === "start" && command.child.role === "watch";
+  const inOrder = [...commands.filter((one) => !isLook(one)), ...commands.filter(isLook)];
+  for (const [index, command] of inOrder) {
     await carryOutOne(world, draft, { ...options, command, index });
   }
 }
@@ -146,6 +151,13 @@ function message(
   });
 }
 
+/** Whether an actor is created later in the same commit. */
+function isComing({ followUps }: Draft, target: Address): boolean {
+  return followUps.some((next) =>
+    next.target === target && (next.type === "spawn" || next.event.type === ACTOR_CREATE)
+  );
+}
+
 /** Watches an actor, or tells at once that there is nothing left to watch. */
 async function watchOne(
   world: World,
@@ -155,7 +167,8 @@ async function watchOne(
   const { actor, child, target } = options;
   const found = await world.find(draft, target);
   const isThere = found.type === "actor" && found.actor.status === "active";
-  if (isThere || found.type === "blocked" && found.row.status === "active") {
+  const isBlocked = found.type === "blocked" && found.row.status === "active";
+  if (isThere || isBlocked || found.type === "missing" && isComing(draft, target)) {
     const row = { key: child.key, watcher: actor.address, childId: child.id, target };
     world.watches.add(row);
     return draft.putWatch(row);

@@ -20,6 +20,7 @@ import {
   RevisionConflictError,
 } from "./errors.ts";
 import { MAX_MESSAGE_DEPTH } from "./limits.ts";
+import { tellOfStillborn } from "./stillborn.ts";
 import { acceptedEvents, childOf, firstStep, step } from "./step.ts";
 import type { Receipt, SendOptions } from "./api.ts";
 import type { World } from "./world.ts";
@@ -351,23 +352,8 @@ function fail(
     return draft.refuse(settle, wrap(envelope, error));
   }
   deadLetter(world, draft, { envelope, turn, reason: `${name}: ${message}` });
-  if (envelope.type === "spawn") tellParent(draft, envelope, error);
+  if (envelope.type === "spawn") tellOfStillborn(world, draft, { envelope, error });
   draft.refuse(settle, wrap(envelope, error));
-}
-
-/** A child that could not be created has failed. */
-function tellParent(draft: Draft, envelope: SpawnEnvelope, error: unknown): void {
-  const { parent, target, cause, depth } = envelope;
-  if (parent === null) return;
-  const { childId } = parent;
-  draft.followUps.push({
-    type: "event",
-    target: parent.address,
-    event: { type: `xstate.error.actor.${childId}`, error: errorOf(error), actorId: childId },
-    origin: { type: "message", from: cause, depth, incarnation: { childId, key: target } },
-    options: {},
-    settle: undefined,
-  });
 }
 
 function wrap(envelope: EventEnvelope | SpawnEnvelope, cause: unknown): Error {

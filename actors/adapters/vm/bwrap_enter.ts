@@ -84,8 +84,6 @@ export function checkEnv(env: Readonly<Record<string, string>>, cannot: string):
   for (const [name, value] of Object.entries(env)) {
     const reason = !/^[A-Za-z_]\w*$/.test(name)
       ? `"${name}" is no name of a variable`
-      : name.startsWith("HOLDFAST_")
-      ? `variable "${name}" is one of Holdfast's own`
       : value.includes("\0")
       ? `the value of "${name}" holds a NUL`
       : null;
