@@ -29,7 +29,7 @@ export async function writeFile(
   const token = crypto.randomUUID();
   const source = content instanceof Uint8Array ? ReadableStream.from([content]) : content;
   let fault: unknown;
-  const stdin = ReadableStream.from(ended(source, { doing, token, failed: (e) => fault = e }));
+  const stdin = ended(source, { doing, token, failed: (error) => fault = error });
   try {
     const env = { TOKEN: token, MODE: mode };
     const said = await run(doing, {
@@ -47,27 +47,43 @@ export async function writeFile(
   }
 }
 
-/** The content, bounded, and its token. */
-async function* ended(
+/** The content, bounded, and its token. It can be cancelled while its source is silent. */
+function ended(
   source: ReadableStream<Uint8Array>,
   { doing, token, failed }: { doing: string; token: string; failed: (error: unknown) => void },
-): AsyncGenerator<Uint8Array> {
+): ReadableStream<Uint8Array> {
+  const reader = source.getReader();
   let bytes = 0;
-  try {
-    for await (const piece of source) {
-      bytes += piece.length;
-      if (bytes > MAX_WRITE_BYTES) {
-        throw new VmFileError(
-          "too_large",
-          `Cannot ${doing}: it is larger than ${MAX_WRITE_BYTES} bytes`,
-        );
+  let isCancelled = false;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    const { done, value } = await reader.read();
+    if (done) return undefined;
+    bytes += value.length;
+    if (bytes <= MAX_WRITE_BYTES) return value;
+    const error = new VmFileError(
+      "too_large",
+      `Cannot ${doing}: it is larger than ${MAX_WRITE_BYTES} bytes`,
+    );
+    await reader.cancel(error);
+    throw error;
+  };
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const piece = await next();
+        if (isCancelled) return;
+        controller.enqueue(piece ?? encoder.encode(token));
+        if (piece === undefined) controller.close();
+      } catch (error) {
+        if (isCancelled) return;
+        // A pipe that ends without the token is enough for the script; the caller is told why.
+        failed(error);
+        controller.close();
       }
-      yield piece;
-    }
-  } catch (error) {
-    // A pipe that ends without the token is enough for the script; the caller is told the reason.
-    failed(error);
-    return;
-  }
-  yield encoder.encode(token);
+    },
+    cancel(reason) {
+      isCancelled = true;
+      return reader.cancel(reason);
+    },
+  });
 }
