@@ -51,6 +51,7 @@ const PROBLEMS = {
   "client-gone": [499, "Caller did not wait for the answer"],
   "internal": [500, "Internal error"],
   "provider-failed": [502, "Provider failed"],
+  "port-failed": [502, "What listens on the port failed"],
   "port-closed": [502, "Nothing listens on the port"],
   "overloaded": [503, "Too much work waiting"],
   "draining": [503, "Shutting down"],

@@ -17,6 +17,8 @@ import type { Config } from "./settings.ts";
 
 /** Read by libSQL's loader. */
 const LIBSQL_ENV = ["LIBSQL_JS_DEV"];
+/** Read by the WebSocket client's loader. */
+const WS_ENV = ["WS_NO_BUFFER_UTIL", "WS_NO_UTF_8_VALIDATE"];
 /** Asked by libSQL's loader, to tell one C library from another. */
 const LIBSQL_SYS = ["cpus", "hostname", "networkInterfaces"];
 
@@ -39,7 +41,7 @@ export function serverPermissions(config: Config, paths: { libsqlDir: string }):
     allow("net", [address, ...databaseHost(config), ...engine]),
     allow("read", directories),
     allow("write", directories),
-    allow("env", [...READ_NAMES, ...LIBSQL_ENV, ...config.taskEnv, ...config.secretEnv]),
+    allow("env", [...READ_NAMES, ...LIBSQL_ENV, ...WS_ENV, ...config.taskEnv, ...config.secretEnv]),
     config.allowRun === null ? "--allow-run" : allow("run", [
       ...OWN_PROGRAMS,
       ...VM_PROGRAMS,
