@@ -60,8 +60,9 @@ need mktemp cp rm
 work=$(mktemp -d "\${TMPDIR:-/tmp}/holdfast.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
+# Its time stays, too: git takes by it what may have changed in the very second it was written.
 index=$(run rev-parse --git-path index)
-[ ! -f "$index" ] || cp "$index" "$work/index" || exit 1
+[ ! -f "$index" ] || cp -p "$index" "$work/index" || exit 1
 export GIT_INDEX_FILE="$work/index"
 # Fails where nothing of that name is untracked, or it is ignored.
 run add --intent-to-add --ignore-errors -- "$WANTED" >/dev/null 2>&1
