@@ -44,7 +44,7 @@ const VM: VmHandle = {
   generation: 1,
   providerId: "c1",
   workDir: "/workspace",
-  details: {},
+  details: { instance: "test" },
 };
 const call = (signal = new AbortController().signal) => ({ key: "k", signal, report() {} });
 

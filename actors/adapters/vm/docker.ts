@@ -74,26 +74,45 @@ export type DockerProviderOptions = {
 /** Makes the provider; the daemon is asked for the first time when it is needed. */
 export function createDockerProvider(options: DockerProviderOptions): VmProvider {
   const settings = complete(options);
-  const { api, warn, processes } = settings;
+  const { api, home, instance, warn, processes } = settings;
+  const mine = (vm: VmHandle, action: string) => {
+    if (vm.details["instance"] === instance) return { action: `${action} vm "${vm.vmId}"` };
+    const reason = "it is a VM of another instance of Holdfast";
+    throw new ProviderError("not_found", `Cannot ${action} vm "${vm.vmId}": ${reason}`);
+  };
   return {
     name: PROVIDER,
+    images: { default: settings.defaultImage },
     available: () => readAvailability(api),
     create: (spec, call) => createVm(spec, call, settings),
-    suspend: (vm, { signal }) =>
-      setPaused(api, vm, { paused: true, action: `suspend vm "${vm.vmId}"`, signal }),
+    suspend: async (vm, { signal }) =>
+      await setPaused(api, vm, { paused: true, signal, ...mine(vm, "suspend") }),
     async resume(vm, { signal }) {
-      await setPaused(api, vm, { paused: false, action: `resume vm "${vm.vmId}"`, signal });
+      await setPaused(api, vm, { paused: false, signal, ...mine(vm, "resume") });
       await processes.meet({ container: vm.providerId, vmId: vm.vmId }, signal);
     },
     delete: (vmId, { signal }) =>
       deleteVm(vmId, { action: `delete vm "${vmId}"`, signal }, settings),
     find: (vmId, signal) => findVm(vmId, { action: `find vm "${vmId}"`, signal }, settings),
     list: (signal) => listVms({ action: "list vms", signal }, settings),
-    exec: (vm, request, { signal }) => runExec(settings, vm, { request, signal }),
-    terminal: (vm, request, { signal }) => openTerminal(settings, vm, { request, signal }),
-    connect: (vm, port, { signal }) => openPort(settings, vm, { port, signal, warn }),
-    ports: (vm, { signal }) => listPorts(settings, vm, signal),
-    stats: (vm, { signal }) => readStats(api, vm, signal),
+    async exec(vm, request, { signal }) {
+      mine(vm, "run a command in");
+      return await runExec(settings, vm, { request, signal });
+    },
+    async terminal(vm, request, { signal }) {
+      mine(vm, "open a terminal in");
+      return await openTerminal(settings, vm, { request, signal });
+    },
+    async connect(vm, port, { signal }) {
+      mine(vm, "connect to");
+      return await openPort(settings, vm, { port, signal, warn });
+    },
+    ports: async (vm, { signal }) =>
+      await listPorts(settings, vm, { signal, ...mine(vm, "list ports of") }),
+    async stats(vm, { signal }) {
+      const { workspace } = vmDirectory(home, vm.vmId);
+      return await readStats(api, vm, { workspace, signal, ...mine(vm, "read statistics of") });
+    },
   };
 }
 
@@ -134,7 +153,7 @@ async function createVm(spec: VmSpec, call: CreateCall, settings: Settings): Pro
     call.report({ type, status: "true", reason, message, progress: 100 });
   const made = await ensureContainer(spec, image, { call, asked, settings });
   report("containerCreated", "Created", `Container ${made.Id.slice(0, 12)} is there`);
-  const handle = handleOf({ ...spec, providerId: made.Id });
+  const handle = handleOf({ ...spec, instance: settings.instance, providerId: made.Id });
   if (made.State.Paused || made.State.Status === "paused") {
     await setPaused(api, handle, { paused: false, ...asked });
   } else if (!made.State.Running) {
@@ -226,7 +245,12 @@ async function listVms(asked: Asked, { api, home, instance }: Settings): Promise
     const meta = known.has(vmId) ? undefined : parseMeta(await readMeta(home, vmId));
     if (meta === undefined) continue;
     const { generation } = meta;
-    const handle = handleOf({ vmId, generation, providerId: containerName(instance, vmId) });
+    const handle = handleOf({
+      vmId,
+      generation,
+      instance,
+      providerId: containerName(instance, vmId),
+    });
     found.push({ vmId, generation, state: "stopped", handle });
   }
   return found;

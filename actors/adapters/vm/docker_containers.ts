@@ -61,15 +61,20 @@ export async function listContainers(
     if (Labels[INSTANCE_LABEL] !== instance || found === undefined) return [];
     if (generation === undefined || state === undefined) return [];
     if (vmId !== undefined && found !== vmId) return [];
-    const handle = handleOf({ vmId: found, generation, providerId: Id });
+    const handle = handleOf({ vmId: found, generation, instance, providerId: Id });
     return [{ vmId: found, generation, state, handle }];
   });
 }
 
 export function handleOf(
-  { vmId, generation, providerId }: { vmId: string; generation: number; providerId: string },
+  { vmId, generation, instance, providerId }: {
+    vmId: string;
+    generation: number;
+    instance: string;
+    providerId: string;
+  },
 ): VmHandle {
-  return { vmId, generation, providerId, workDir: WORK_DIR, details: {} };
+  return { vmId, generation, providerId, workDir: WORK_DIR, details: { instance } };
 }
 
 /** The generation that a container was made for. */

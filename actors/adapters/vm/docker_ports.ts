@@ -12,10 +12,9 @@ import { ProviderError, type VmConnection, type VmHandle, type VmPort } from "./
 export async function listPorts(
   { api }: Daemon,
   vm: VmHandle,
-  signal: AbortSignal,
+  asked: { action: string; signal: AbortSignal },
 ): Promise<VmPort[]> {
-  const at = { container: vm.providerId, action: `list ports of vm "${vm.vmId}"`, signal };
-  return parseListening(await runScript(api, at, READ_SOCKETS));
+  return parseListening(await runScript(api, { container: vm.providerId, ...asked }, READ_SOCKETS));
 }
 
 /** The listening sockets in the text of `/proc/net/tcp` and `/proc/net/tcp6`, by port. */

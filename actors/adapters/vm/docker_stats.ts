@@ -1,30 +1,34 @@
-/** What a container uses, from the daemon's figures. */
+/** What a container uses, from the daemon's figures and its work directory on the host. */
 import { containerSchema, type Stats, statsSchema } from "./docker_answers.ts";
 import { type DockerApi, parse } from "./docker_api.ts";
+import { ownScript } from "./host_script.ts";
 import type { VmHandle, VmStats } from "./provider.ts";
 
 /** A limit beyond this is none: the kernel writes a number all the same. */
 const NO_LIMIT_BYTES = 2 ** 60;
 const NANOSECONDS_PER_MS = 1_000_000;
+/** Files that come and go meanwhile are counted or not. */
+const DISK = `du -skx -- "$1" 2>/dev/null; exit 0`;
 
-/** Asks the daemon. `diskBytes` is what the container wrote outside of its work directory. */
+/** Asks the daemon. `diskBytes` is the work directory and what the VM wrote outside of it. */
 export async function readStats(
   api: DockerApi,
   vm: VmHandle,
-  signal: AbortSignal,
+  { workspace, action, signal }: { workspace: string; action: string; signal: AbortSignal },
 ): Promise<VmStats> {
-  const action = `read statistics of vm "${vm.vmId}"`;
   const path = `/containers/${encodeURIComponent(vm.providerId)}`;
-  const [stats, container] = await Promise.all([
+  const [stats, container, kibibytes] = await Promise.all([
     api.send("GET", `${path}/stats`, {
       action,
       signal,
       query: { stream: false, "one-shot": true },
     }),
     api.send("GET", `${path}/json`, { action, signal, query: { size: true } }),
+    ownScript(DISK, [workspace], { cannot: `Cannot ${action}`, signal }),
   ]);
   const { SizeRw } = parse(containerSchema, container, action);
-  return { ...asStats(parse(statsSchema, stats, action)), diskBytes: SizeRw ?? null };
+  const diskBytes = (SizeRw ?? 0) + Number.parseInt(kibibytes || "0") * 1024;
+  return { ...asStats(parse(statsSchema, stats, action)), diskBytes };
 }
 
 /** The figures in our units; null where the daemon does not tell. */
