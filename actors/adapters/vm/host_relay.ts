@@ -29,14 +29,18 @@ kill 0`;
 /**
  * Opens a connection by `argv`, which ends in a `relayCommand`. The signal ends the opening; an
  * open connection ends when either side closes it: there is no closing of one direction alone.
- * Throws `ProviderError`: `port_closed`, `command_not_found` or `failed`.
+ * Throws `ProviderError`: `port_closed` or `failed`.
  */
 export async function openRelay(
   argv: readonly string[],
   signal: AbortSignal,
 ): Promise<VmConnection> {
   signal.throwIfAborted();
-  const group = startOnHost({ argv, env: { PATH: hostPath(), LC_ALL: "C" } }, { stdin: "piped" });
+  const group = startOnHost({
+    // By a shell, which is all that a server with a list of programs may start for itself.
+    argv: ["sh", "-c", 'exec "$@"', "sh", ...argv],
+    env: { PATH: hostPath(), LC_ALL: "C" },
+  }, { stdin: "piped" });
   const { output, input, end } = await greeted(group, signal, {
     explain: (exitCode, complaint) =>
       exitCode === REFUSED
