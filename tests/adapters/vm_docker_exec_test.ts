@@ -1,0 +1,145 @@
+/** Commands in VMs of the `docker` provider on a daemon that hangs up, hangs or goes away. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { ExecRequest } from "../../actors/adapters/vm/provider.ts";
+import {
+  type FakeAnswer,
+  type FakeDocker,
+  type FakeRequest,
+  frame,
+  hang,
+  markerOf,
+  upgraded,
+  write,
+} from "../testing/fake_docker.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { call, rejects, VM, withDaemon } from "./vm_docker_bench.ts";
+
+/** A daemon on which every command of ours does `run` after its greeting. */
+function commands(
+  run: (connection: Deno.UnixConn) => Promise<void>,
+  rest: (request: FakeRequest) => FakeAnswer | undefined = () => undefined,
+): (request: FakeRequest) => FakeAnswer | undefined {
+  let marker = "";
+  return (request) => {
+    if (request.path === "/containers/c1/exec" && markerOf(request) !== "") {
+      marker = markerOf(request);
+      return { status: 201, body: { Id: "mine" } };
+    }
+    if (request.path === "/containers/c1/exec") return { status: 201, body: { Id: "script" } };
+    if (request.path === "/exec/script/start") return upgraded(() => Promise.resolve());
+    if (request.path !== "/exec/mine/start") return rest(request);
+    return upgraded(async (connection) => {
+      await write(connection, frame(2, `${marker}o`));
+      await run(connection);
+    });
+  };
+}
+
+/** The signals that our scripts in the container were asked to send. */
+const signalsIn = ({ requests }: FakeDocker) =>
+  requests.filter(({ path, body }) => path.endsWith("/exec") && Array.isArray(body.Cmd))
+    .flatMap(({ body }) => /^(?:TERM|KILL)$/.exec(String((body.Cmd as string[])[4]))?.[0] ?? []);
+
+Deno.test("exec() passes on output and exit code", async () => {
+  const daemon = commands(
+    (connection) => write(connection, frame(1, "hello")),
+    ({ path }) =>
+      path === "/exec/mine/json"
+        ? { status: 200, body: { Running: false, ExitCode: 3 } }
+        : undefined,
+  );
+  await withDaemon(daemon, async ({ provider, docker }) => {
+    let output = "";
+    const request: ExecRequest = {
+      command: ["x"],
+      onOutput: ({ stream, data }) =>
+        void (output += `${stream} ${new TextDecoder().decode(data)}`),
+    };
+    assertEquals(await provider.exec(VM, request, call()), { exitCode: 3, signal: null });
+    assertEquals(output, "stdout hello");
+    assertEquals(signalsIn(docker), []);
+  });
+});
+
+Deno.test("exec() whose connection is cut ends the command, and says so", async () => {
+  const table = { "in a frame": frame(1, "hello").subarray(0, 10), "between": frame(1, "hello") };
+  for (const [where, bytes] of Object.entries(table)) {
+    const running = ({ path }: FakeRequest) =>
+      path === "/exec/mine/json" ? { status: 200, body: { Running: true } } : undefined;
+    const daemon = commands((connection) => write(connection, bytes), running);
+    await withDaemon(daemon, async ({ provider, docker, clock }) => {
+      let ended = false;
+      const running = rejects(provider.exec(VM, { command: ["x"] }, call()), "unreachable")
+        .finally(() => ended = true);
+      // As long as it is given to know the exit code.
+      while (!ended) await clock.advance(1_000);
+      assertStringIncludes(await running, "was cut", where);
+      assertEquals(signalsIn(docker), ["TERM", "KILL"]);
+    }, { manual: true });
+  }
+});
+
+Deno.test("exec() that is given up ends the command, and only then throws the reason", async () => {
+  const begun = Promise.withResolvers<void>();
+  const daemon = commands(async (connection) => {
+    begun.resolve();
+    await hang(connection);
+  });
+  await withDaemon(daemon, async ({ provider, docker }) => {
+    const giveUp = new AbortController();
+    const running = provider.exec(VM, { command: ["x"], killGraceMs: 0 }, call(giveUp.signal));
+    await begun.promise;
+    giveUp.abort(new Error("enough"));
+    await assertRejects(() => running, Error, "enough");
+    assertEquals(signalsIn(docker), ["TERM", "KILL"]);
+  });
+});
+
+Deno.test("exec() that is given up while the daemon is away says what goes on", async () => {
+  const begun = Promise.withResolvers<void>();
+  let away = false;
+  const daemon = commands(async (connection) => {
+    begun.resolve();
+    await hang(connection);
+  });
+  await withDaemon(
+    (request) => away ? { status: 500, body: { message: "away" } } : daemon(request),
+    async ({ provider, warnings }) => {
+      const giveUp = new AbortController();
+      const running = provider.exec(VM, { command: ["x"] }, call(giveUp.signal));
+      await begun.promise;
+      away = true;
+      giveUp.abort(new Error("enough"));
+      await assertRejects(() => running, Error, "enough");
+      assertStringIncludes(warnings.join(), "Cannot end a command");
+    },
+  );
+});
+
+Deno.test("exec() holds the command up while its output is not taken", async () => {
+  const chunk = "x".repeat(64 * 1024);
+  let written = 0;
+  const daemon = commands(async (connection) => {
+    for (; written < 500; written++) await write(connection, frame(1, chunk));
+  });
+  await withDaemon(daemon, async ({ provider }) => {
+    const first = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    let bytes = 0;
+    const running = provider.exec(VM, {
+      command: ["x"],
+      onOutput: async ({ data }) => {
+        bytes += data.length;
+        first.resolve();
+        await goOn.promise;
+      },
+    }, call());
+    await first.promise;
+    // Longer than the daemon would need to write it all.
+    await new ManualClock().settle();
+    assert(written < 100, `${written} chunks were written`);
+    goOn.resolve();
+    await running;
+    assertEquals(bytes, 500 * chunk.length);
+  });
+});
