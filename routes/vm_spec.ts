@@ -45,12 +45,11 @@ export async function vmInputOf(
     config.vmDefaults,
   ];
   const offer = await offerOf(desk, layers, within);
+  checkAvailable(offer);
   const image = imageOf(layers, offer);
   const { repo, ref } = sourceOf(layers);
   const idle = idleOf(layers.map((layer) => layer.idle ?? {}));
-  const faults = [
-    ...expiryFaults(body, given.createdAt),
-  ].map((fault) => under(within, fault));
+  const faults = expiryFaults(body, given.createdAt).map((fault) => under(within, fault));
   if (faults.length > 0) throw invalidInput(faults);
   const contradictions = [
     ...imageFaults(body, { image, offer }),
@@ -58,7 +57,6 @@ export async function vmInputOf(
     ...idleFaults(idle, body.idle),
   ].map((fault) => under(within, fault));
   if (contradictions.length > 0) throw invalidInput(contradictions, "contradictory");
-  checkAvailable(offer);
   const { title, workspace, expireAt, labels } = body;
   return {
     ...given,

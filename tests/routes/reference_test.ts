@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createApp } from "../../routes/app.ts";
-import { openEdge, partOfSystem } from "./support.ts";
+import { openEdge, partOfSystem, partOfVms } from "./support.ts";
 
 type Schema = { [key: string]: unknown };
 type Operation = {
@@ -17,12 +17,15 @@ type Document = {
 };
 
 async function readDocument(): Promise<Document> {
-  const app = createApp(partOfSystem({}), { version: "1.2.3" });
+  const app = createApp(partOfSystem({}), { version: "1.2.3", vms: partOfVms({}) });
   return await (await app.request("/openapi.json")).json();
 }
 
 /** All routes of the API, so that none comes or goes unnoticed. */
 const ROUTES = [
+  "DELETE /v1/tasks/{id}",
+  "DELETE /v1/vms/{id}",
+  "DELETE /v1/vms/{id}/terminals/{tid}",
   "GET /healthz",
   "GET /metrics",
   "GET /readyz",
@@ -41,8 +44,26 @@ const ROUTES = [
   "GET /v1/tasks/{id}",
   "GET /v1/tasks/{id}/output",
   "GET /v1/tasks/{id}/stream",
+  "GET /v1/vm-providers",
+  "GET /v1/vms",
+  "GET /v1/vms/{id}",
+  "GET /v1/vms/{id}/changes",
+  "GET /v1/vms/{id}/control",
+  "GET /v1/vms/{id}/diff",
+  "GET /v1/vms/{id}/events",
+  "GET /v1/vms/{id}/files",
+  "GET /v1/vms/{id}/files/content",
+  "GET /v1/vms/{id}/log",
+  "GET /v1/vms/{id}/ports",
+  "GET /v1/vms/{id}/stats",
+  "GET /v1/vms/{id}/terminal",
+  "GET /v1/vms/{id}/terminals",
+  "GET /v1/vms/{id}/terminals/{tid}/search",
+  "GET /v1/workspaces",
+  "GET /v1/workspaces/{name}",
   "PATCH /v1/pools",
   "PATCH /v1/pools/{name}",
+  "PATCH /v1/workspaces/{name}",
   "POST /v1/actors/{address}/events",
   "POST /v1/dead-letters/{id}/drop",
   "POST /v1/dead-letters/{id}/retry",
@@ -54,6 +75,14 @@ const ROUTES = [
   "POST /v1/tasks/{id}/pause",
   "POST /v1/tasks/{id}/resume",
   "POST /v1/tasks/{id}/retry",
+  "POST /v1/vms",
+  "POST /v1/vms/{id}/exec",
+  "POST /v1/vms/{id}/recycle",
+  "POST /v1/vms/{id}/retry",
+  "POST /v1/vms/{id}/sleep",
+  "POST /v1/vms/{id}/wake",
+  "PUT /v1/vms/{id}/files/content",
+  "PUT /v1/workspaces/{name}",
 ];
 
 function operationsOf(document: Document): [string, Operation][] {

@@ -10,6 +10,8 @@ import type { System } from "../../actors/runtime/api.ts";
 import type { ActorRecord, EffectContext, KindDefinition } from "../../actors/runtime/kind.ts";
 import { createSystem } from "../../actors/runtime/system.ts";
 import { createTaskKind } from "../../actors/task.ts";
+import type { VmAccess } from "../../actors/vm_access.ts";
+import { VmProviders } from "../../actors/adapters/vm/providers.ts";
 import { createApp } from "../../routes/app.ts";
 import type { AppConfig } from "../../routes/config.ts";
 import { openMemoryStore } from "../../actors/store/memory.ts";
@@ -18,6 +20,11 @@ import { openMemoryStore } from "../../actors/store/memory.ts";
 export function partOfSystem(part: Partial<System>): System {
   let ids = 0;
   return { newId: (prefix: string) => `${prefix}_${++ids}`, ...part } as System;
+}
+
+/** A way into VMs that has only what a test gives it. */
+export function partOfVms(part: Partial<VmAccess>): VmAccess {
+  return { providers: new VmProviders([]), ...part } as VmAccess;
 }
 
 /** The body of an answer that must be a problem. */

@@ -5,6 +5,7 @@
 import {
   type CreateCall,
   type ExecRequest,
+  type ProviderAvailability,
   type ProviderCall,
   ProviderError,
   type VmHandle,
@@ -33,7 +34,7 @@ export class FakeVmProvider implements VmProvider {
     this.name = name;
   }
 
-  available() {
+  available(): Promise<ProviderAvailability> {
     const no = { enforced: false, reason: "It makes nothing" };
     const limits = { cpus: no, memory: no, disk: no, processes: no, network: no };
     return Promise.resolve({ ok: true, reason: null, version: "1", limits });
