@@ -41,7 +41,7 @@ export type Socket = {
 /** What is done with what comes. */
 export type SocketHandler = {
   message(data: SocketMessage): void;
-  /** With the code and reason of the peer, or those of `close`. */
+  /** With the code and reason of the peer, or those of `close`; before the signal, if by the peer. */
   ended?(code: number, reason: string): void;
 };
 
@@ -105,8 +105,8 @@ function connect({ config }: Api, c: Context<Env>, options: SocketOptions) {
     }
   };
   raw.onclose = ({ code, reason }) => {
-    abort.abort(new DOMException(`the connection was closed (${code})`, "AbortError"));
     handler.ended?.(code, reason);
+    abort.abort(new DOMException(`the connection was closed (${code})`, "AbortError"));
     handler = { message: () => {} };
     closed.resolve();
   };

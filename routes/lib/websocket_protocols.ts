@@ -5,10 +5,12 @@
  */
 import { decodeBase64Url } from "hono/utils/encode";
 
+/** Of all names that are between the caller and the server. */
+export const OWN_PREFIX = "holdfast.";
 /** What the server speaks. */
-export const PROTOCOL = "holdfast.v1";
+export const PROTOCOL = `${OWN_PREFIX}v1`;
 /** Followed by the token in base64url, without padding. */
-export const TOKEN_PREFIX = "holdfast.bearer.";
+export const TOKEN_PREFIX = `${OWN_PREFIX}bearer.`;
 
 type Request = { header(name: string): string | undefined };
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+// @ts-types="@types/ws"
 import WebSocket from "ws";
 import { SocketClient } from "../testing/socket_client.ts";
 import { problemOf } from "./support.ts";
