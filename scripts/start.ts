@@ -80,6 +80,8 @@ function serverArguments(config: Config): string[] {
     "--no-prompt",
     "--frozen",
     "--deny-import",
+    // A request's signal then says that its caller is gone, and nothing else.
+    "--unstable-no-legacy-abort",
     `--config=${pathOf("../deno.json")}`,
     ...serverPermissions(config, { libsqlDir }),
     pathOf("./serve.ts"),
