@@ -186,7 +186,7 @@ async function problemOf(response: Response): Promise<Problem> {
 
 function exitCodeOf(status: number): number {
   if (status === 404) return EXIT.notFound;
-  if (status === 422) return EXIT.usage;
+  if (status === 400 || status === 422) return EXIT.usage;
   return status === 503 ? EXIT.unavailable : EXIT.failed;
 }
 

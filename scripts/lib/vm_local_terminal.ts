@@ -2,6 +2,7 @@
  * The terminal that this process runs in, while it stands in for one elsewhere: every key goes
  * there, its size too, and whatever happens it is given back as it was.
  */
+import { EXIT, ExitError } from "./exit_codes.ts";
 import { writeBytes } from "./output.ts";
 import type { Size } from "./vm_terminal.ts";
 
@@ -45,6 +46,7 @@ export function localTerminal({ onInput, onResize, onEnd }: LocalEvents): LocalT
       if (isTaken) return;
       isTaken = true;
       Deno.stdin.setRaw(true);
+      keepLineFeeds();
       Deno.addSignalListener("SIGWINCH", resized);
       for (const signal of ending) Deno.addSignalListener(signal, onEnd);
       readKeys(onInput).then(onEnd, onEnd);
@@ -63,6 +65,15 @@ export function localTerminal({ onInput, onResize, onEnd }: LocalEvents): LocalT
       this.show(new TextEncoder().encode(undo));
     },
   };
+}
+
+/**
+ * Raw mode of Deno's leaves the output alone, where a bare line feed, by which programs move the
+ * cursor down, would become a carriage return too. Leaving raw mode undoes this with the rest.
+ */
+function keepLineFeeds(): void {
+  const { success } = new Deno.Command("stty", { args: ["-opost"], stdin: "inherit" }).outputSync();
+  if (!success) throw new ExitError(EXIT.failed, "Cannot set the terminal up: stty failed");
 }
 
 function sizeOf(): Size {

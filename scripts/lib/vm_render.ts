@@ -15,7 +15,7 @@ export function vmColumns(now: () => number): Column<Vm>[] {
     { title: "AGE", value: (vm) => showDuration(now() - Date.parse(vm.createdAt)), align: "right" },
     { title: "TASKS", value: (vm) => Object.keys(vm.tasks).length, align: "right" },
     { title: "NEXT", value: (vm) => nextText(vm, now()) },
-    { title: "TITLE", value: (vm) => shortened(vm.title ?? "") },
+    { title: "TITLE", value: (vm) => shortened(titleOf(vm) ?? "") },
   ];
 }
 
@@ -61,11 +61,11 @@ function factsOf(vm: Vm, now: number): Fact[] {
     value === null ? [] : [`${name} ${value}`]
   );
   const timers = Object.entries(idle).map(([name, ms]) =>
-    `${name.replace(/Ms$/, "")} ${ms === null ? "never" : showDuration(ms)}`
+    `${wordsOf(name.replace(/Ms$/, ""))} ${ms === null ? "never" : showDuration(ms)}`
   );
   return [
     ["state", stateText(vm)],
-    ["title", vm.title],
+    ["title", titleOf(vm)],
     ["provider", vm.provider],
     ["image", vm.image],
     ["repo", vm.repo && `${vm.repo}${vm.ref ? ` at ${vm.ref}` : ""}`],
@@ -94,6 +94,11 @@ function factsOf(vm: Vm, now: number): Fact[] {
 /** The state, and whether its provider has not seen it for long. */
 function stateText({ state, link }: Vm): string {
   return link === "offline" ? `${state}, offline` : state;
+}
+
+/** Without a title of its own it is called by its id. */
+function titleOf({ id, title }: Vm): string | null {
+  return title === undefined || title === id ? null : title;
 }
 
 /** What its timers do next. */

@@ -49,17 +49,32 @@ export const shellCommand = vmCommand(SPEC, async ({ options, positionals: [text
   const id = await resolveVmId(client, text);
   const { state } = await client.get(vmPath(id), { schema: Vm });
   if (state !== "running") output.progress(`${id} is ${state} …`);
-  const shell = new Shell(client, id, { terminal: options.terminal, detachKey });
+  const terminal = options.terminal && await findTerminal(client, id, options.terminal);
+  const shell = new Shell(client, id, { terminal, detachKey });
   const end = await shell.run(() => output.progress(""));
   if (end.type === "exited") {
     return end.signal === null ? end.exitCode ?? EXIT.failed : signalCode(end.signal);
   }
   if (end.type === "gone") throw new ExitError(EXIT.failed, `Terminal closed: ${end.reason}`);
   output.note(
-    `Left ${end.terminal}; come back with "deno task vm shell ${id} --terminal ${end.terminal}"`,
+    `\nLeft ${end.terminal}; come back with "deno task vm shell ${id} --terminal ${end.terminal}"`,
   );
   return EXIT.ok;
 });
+
+/** The only terminal whose id begins so; `terminal_` may be left out. */
+async function findTerminal(client: Client, vmId: string, text: string): Promise<string> {
+  const { items } = await client.get(vmPath(vmId, "/terminals"), { schema: Terminals });
+  const ids = items.map(({ id }) => id);
+  const found = ids.filter((id) => [text, `terminal_${text}`].some((part) => id.startsWith(part)));
+  const [only, ...others] = found;
+  if (only !== undefined && others.length === 0) return only;
+  const there = ids.length === 0 ? "there is none" : `there are ${ids.join(", ")}`;
+  throw new ExitError(
+    only === undefined ? EXIT.notFound : EXIT.usage,
+    `Cannot tell which terminal "${text}" of vm "${vmId}" is: ${there}`,
+  );
+}
 
 type ShellEnd = Exclude<TerminalEnd, { type: "lost" }> | { type: "left"; terminal: string };
 

@@ -17,6 +17,8 @@ export type TaskOptions = {
   root?: string;
   /** Where the caller is, if not in the checkout. */
   cwd?: string;
+  /** By default it reads nothing. */
+  stdin?: "null" | "piped";
 };
 
 export type TaskRun = { code: number; stdout: string; stderr: string };
@@ -36,7 +38,7 @@ export async function runTask(
 export function taskCommand(
   name: string,
   args: readonly string[],
-  { env = {}, root = ROOT, cwd = root }: TaskOptions = {},
+  { env = {}, root = ROOT, cwd = root, stdin = "null" }: TaskOptions = {},
 ): Deno.Command {
   const inherited = Object.entries(Deno.env.toObject())
     // INIT_CWD says where npm was called, where the tests themselves are run by it.
@@ -47,7 +49,7 @@ export function taskCommand(
     clearEnv: true,
     env: { ...Object.fromEntries(inherited), ...env },
     signal: AbortSignal.timeout(MAX_TASK_MS),
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
   });
