@@ -12,6 +12,8 @@ import { restart } from "../bench/restart.ts";
 import { tasks } from "../bench/tasks.ts";
 import { timers } from "../bench/timers.ts";
 import { transitions } from "../bench/transitions.ts";
+import { vmIdle } from "../bench/vm_idle.ts";
+import { vms } from "../bench/vms.ts";
 import { runScript, UsageError } from "./lib/args.ts";
 import { EXIT } from "./lib/exit_codes.ts";
 import { createOutput, type Output } from "./lib/output.ts";
@@ -24,6 +26,8 @@ const BENCHES: { readonly [name: string]: (context: BenchContext) => Promise<Fig
   restart,
   feed,
   http,
+  vms,
+  "vm-idle": vmIdle,
 };
 
 const SPEC = {

@@ -14,9 +14,14 @@ export type Child = {
 };
 
 /** Starts a module next to this one. Its first answer is to the command "ready". */
-export function startChild(module: string, args: readonly string[]): Child {
+export function startChild(
+  module: string,
+  args: readonly string[],
+  { v8Flags }: { v8Flags?: string } = {},
+): Child {
+  const flags = v8Flags === undefined ? [] : [`--v8-flags=${v8Flags}`];
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--allow-all", pathOf(module), ...args],
+    args: ["run", "--quiet", "--no-prompt", "--allow-all", ...flags, pathOf(module), ...args],
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",

@@ -18,7 +18,15 @@ export type Figure = {
   leastRatio?: number;
 };
 
-export type Unit = "transitions/s" | "events/s" | "entries/s" | "ms" | "MB";
+export type Unit =
+  | "transitions/s"
+  | "events/s"
+  | "entries/s"
+  | "ms"
+  | "MB"
+  | "wake-ups"
+  | "commits"
+  | "calls";
 
 /** More is better for rates, less for times and sizes. */
 export function isRate(unit: Unit): boolean {
@@ -45,8 +53,10 @@ export function promiseOf({ unit, target, leastRatio }: Figure): string | null {
   return `${isRate(unit) ? "≥" : "<"} ${shown(target)}${ratio}`;
 }
 
-/** A number with the digits that mean something. */
+/** A number with the digits that mean something; none for what was not measured. */
 export function shown(value: number): string {
+  if (Number.isNaN(value)) return "–";
+  if (Number.isInteger(value)) return value.toLocaleString("en-US");
   if (value >= 100) return Math.round(value).toLocaleString("en-US");
   return value.toPrecision(value >= 10 ? 3 : 2);
 }
