@@ -32,6 +32,7 @@ import { createStreams } from "./streams.ts";
 import { createOffers } from "./vm_offers.ts";
 import { mountVmFiles } from "./vm_files.ts";
 import { mountVmControl } from "./vm_control.ts";
+import { mountVmForward } from "./vm_forward.ts";
 import { mountVmTerminals } from "./vm_terminals.ts";
 import { mountVms } from "./vms.ts";
 import { mountWorkspaces } from "./workspaces.ts";
@@ -84,6 +85,7 @@ const VM_RESOURCES: readonly ((api: Api, vms: VmAccess) => void)[] = [
   mountVmFiles,
   mountVmControl,
   mountVmTerminals,
+  mountVmForward,
   mountWorkspaces,
 ];
 
