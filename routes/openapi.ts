@@ -35,9 +35,12 @@ const REFUSALS: { readonly [status: number]: string } = {
   413: "Larger than allowed",
   415: "Content-Type is not one of those taken",
   422: "Invalid input; `errors` lists every fault",
+  426: "Answered only over a WebSocket",
   429: "Too many open streams; see Retry-After",
   500: "The server failed",
+  502: "A provider, or what listens on a port, failed",
   503: "Shutting down, overloaded, or unable to store; see Retry-After",
+  504: "It took too long",
 };
 
 const ALWAYS = [400, 401, 422, 500, 503];

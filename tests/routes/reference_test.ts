@@ -55,6 +55,7 @@ const ROUTES = [
   "GET /v1/vms/{id}/files/content",
   "GET /v1/vms/{id}/log",
   "GET /v1/vms/{id}/ports",
+  "GET /v1/vms/{id}/ports/{port}/{path}",
   "GET /v1/vms/{id}/stats",
   "GET /v1/vms/{id}/terminal",
   "GET /v1/vms/{id}/terminals",
