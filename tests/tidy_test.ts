@@ -205,6 +205,8 @@ const LAYERS: readonly { part: string; mayImport: readonly RegExp[] }[] = [
     mayImport: [
       /^routes\//,
       /^actors\/(?!store\/|adapters\/)|_limits\.ts$/,
+      // What VMs refuse is told to callers, and nothing secret is.
+      /^actors\/adapters\/(?:vm\/provider|redact)\.ts$/,
       /^machines\//,
       /^web\//,
     ],

@@ -14,7 +14,6 @@
  */
 import type { EffectContext } from "../../runtime/kind.ts";
 import type { JsonObject } from "../../runtime/json.ts";
-import type { VmHandleRecord } from "../../../machines/vm_input.ts";
 
 /** Where the work is done; null is a directory of the task's own, empty at first. */
 export type WorkspaceInput = { path: string } | { repo: string; ref?: string } | null;
@@ -23,7 +22,13 @@ export type WorkspaceInput = { path: string } | { repo: string; ref?: string } |
 export type VmPlace = {
   readonly vmId: string;
   readonly provider: string;
-  readonly handle: VmHandleRecord;
+  readonly handle: {
+    readonly vmId: string;
+    readonly generation: number;
+    readonly providerId: string;
+    readonly workDir: string;
+    readonly details: { readonly [name: string]: unknown };
+  };
 };
 
 /** A process for good: the pid is used again, the pair is not. */
