@@ -42,7 +42,6 @@ export const infoSchema = z.object({
   CpuCfsQuota: z.boolean().optional(),
   CPUCfsQuota: z.boolean().optional(),
   PidsLimit: z.boolean().default(false),
-  InitBinary: z.string().nullish(),
   SecurityOptions: z.array(z.string()).nullish(),
   Rootless: z.boolean().nullish(),
 });

@@ -207,7 +207,7 @@ export function containerBody(
   const variables = { ...home, ...env, HOLDFAST_VM: vmId };
   return {
     Image: image,
-    // Reaps what it is left with, where the daemon has no init of its own.
+    // It reaps what it is left with. The daemon's own init need not be there, though it says so.
     Entrypoint: ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"],
     Cmd: [],
     Env: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
@@ -225,7 +225,6 @@ export function containerBody(
       CapDrop: ["ALL"],
       SecurityOpt: ["no-new-privileges"],
       RestartPolicy: { Name: "no" },
-      ...(info.InitBinary ? { Init: true } : {}),
       ...(security.some((option) => option.includes("name=userns")) ? { UsernsMode: "host" } : {}),
       ...(memoryBytes > 0 && info.MemoryLimit
         ? { Memory: memoryBytes, MemorySwap: memoryBytes }
