@@ -1,6 +1,12 @@
 /** The edge over VMs: a system of them on a clock of the test's own, and a provider that is told. */
 import { assertEquals } from "@std/assert";
-import type { ExecRequest, ProviderCall, VmHandle } from "../../actors/adapters/vm/provider.ts";
+import type {
+  CreateCall,
+  ExecRequest,
+  ProviderCall,
+  VmHandle,
+  VmSpec,
+} from "../../actors/adapters/vm/provider.ts";
 import { VmProviders } from "../../actors/adapters/vm/providers.ts";
 import { createVmKind } from "../../actors/vm.ts";
 import { createVmAccess } from "../../actors/vm_access.ts";
@@ -15,6 +21,13 @@ import type { CallOptions } from "./support.ts";
 export class ScriptedVmProvider extends FakeVmProvider {
   run: (request: ExecRequest, call: ProviderCall) => Promise<{ exitCode: number; signal: null }> =
     () => Promise.resolve({ exitCode: 0, signal: null });
+  /** What it was last asked to make. */
+  spec: VmSpec | undefined;
+
+  override create(spec: VmSpec, call: CreateCall) {
+    this.spec = spec;
+    return super.create(spec, call);
+  }
 
   override async exec(vm: VmHandle, request: ExecRequest, call: ProviderCall) {
     await super.exec(vm, { command: request.command }, call);

@@ -21,7 +21,7 @@ Deno.test("PUT /v1/workspaces/{name} makes a workspace, and then says it anew", 
 });
 
 Deno.test("PATCH /v1/workspaces/{name} changes only what it names", async () => {
-  const { call, json } = await openVmWorld();
+  const { call, json, clock, provider } = await openVmWorld();
   const vm = { repo: "https://example.com/a.git", ref: "main", env: { TOKEN: "s3cret" } };
   await json("PUT", "/v1/workspaces/web", { body: { vm }, status: 201 });
   const body = { vm: { ref: null, network: "full", idle: { sleepMs: null } } };
@@ -33,8 +33,13 @@ Deno.test("PATCH /v1/workspaces/{name} changes only what it names", async () => 
     envNames: ["TOKEN"],
   });
   // The value that nobody was shown is still there.
-  const made = await json("POST", "/v1/vms", { body: { workspace: "web" }, status: 201 });
-  assertEquals(made.envNames, ["TOKEN"]);
+  for (const path of ["/v1/actors/workspace:web", "/v1/actors/workspace:web/history"]) {
+    const shown = await (await call("GET", path)).text();
+    assertEquals([shown.includes("TOKEN"), shown.includes("s3cret")], [true, false], path);
+  }
+  await json("POST", "/v1/vms", { body: { workspace: "web" }, status: 201 });
+  await clock.settle();
+  assertEquals(provider.spec?.env, { TOKEN: "s3cret" });
   assertEquals((await call("PATCH", "/v1/workspaces/none", { body })).status, 404);
 });
 
