@@ -1,6 +1,7 @@
 /** A VM of the bwrap provider for one test, in a data directory of its own. */
 import { createBwrapProvider } from "../../actors/adapters/vm/bwrap.ts";
 import type { BwrapOptions } from "../../actors/adapters/vm/bwrap.ts";
+import { createMachine, type Machine } from "../../actors/adapters/vm/bwrap_machine.ts";
 import type {
   CreateCall,
   ExecExit,
@@ -49,6 +50,13 @@ export async function openLab(options: Partial<BwrapOptions> = {}): Promise<Lab>
       await Deno.remove(home, { recursive: true });
     },
   };
+}
+
+/** This machine, if it had no control groups. */
+export async function machineWithoutGroups(): Promise<Machine> {
+  const none = { place: null, reason: "there is none" };
+  const controls = { memory: none, cpu: none, pids: none, tree: none };
+  return { ...await createMachine()(), controls };
 }
 
 /** The instance that a lab's VMs are of. */

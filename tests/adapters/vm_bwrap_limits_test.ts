@@ -5,7 +5,14 @@ import { createMachine } from "../../actors/adapters/vm/bwrap_machine.ts";
 import { limits } from "../../actors/adapters/vm/cgroup_groups.ts";
 import { parseHierarchies } from "../../actors/adapters/vm/cgroup.ts";
 import { parseListeners } from "../../actors/adapters/vm/bwrap_ports.ts";
-import { bwrapUnavailable, call, openLab, processesWith, sleepOfOurs } from "./vm_bwrap_lab.ts";
+import {
+  bwrapUnavailable,
+  call,
+  machineWithoutGroups,
+  openLab,
+  processesWith,
+  sleepOfOurs,
+} from "./vm_bwrap_lab.ts";
 
 const unavailable = await bwrapUnavailable();
 const machine = await createMachine()();
@@ -26,12 +33,12 @@ limitTest("memory", "outlives a command that takes too much memory", async () =>
   await using lab = await openLab();
   const vm = await lab.create({ resources: SMALL });
   // It keeps what it reads until there is a line's end.
-  const hog = await lab.run(vm, "", { command: ["tail", "/dev/zero"] });
+  const hog = await lab.run(vm, "mkfifo pipe; head -c 300M /dev/zero > pipe & exec tail pipe");
   assertEquals({ exitCode: hog.exitCode, signal: hog.signal }, {
     exitCode: null,
     signal: "SIGKILL",
   });
-  const inShell = await lab.run(vm, "tail /dev/zero; echo $?");
+  const inShell = await lab.run(vm, "head -c 300M /dev/zero | tail; echo $?");
   assertEquals(inShell.stdout, "137\n");
   // What is written into memory would stay there when its writer is killed.
   const files =
@@ -94,9 +101,7 @@ limitTest("tree", "leaves nothing of a command whose signal aborts", async () =>
 });
 
 limitTest(null, "works without control groups, and says what does not hold", async () => {
-  const none = { place: null, reason: "there is none" };
-  const controls = { memory: none, cpu: none, pids: none, tree: none };
-  await using lab = await openLab({ machine: () => Promise.resolve({ ...machine, controls }) });
+  await using lab = await openLab({ machine: machineWithoutGroups });
   const { ok, limits } = await lab.provider.available();
   assert(ok);
   assertEquals(limits.memory, { enforced: false, reason: "there is none" });

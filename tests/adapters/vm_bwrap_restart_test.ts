@@ -10,12 +10,16 @@ import {
   groupsNamed,
   instanceOf,
   type Lab,
+  machineWithoutGroups,
   openLab,
   processesWith,
   sleepOfOurs,
 } from "./vm_bwrap_lab.ts";
 
 const unavailable = await bwrapUnavailable();
+
+/** Nothing else would lead to a sandbox that was not recorded. */
+const MARKS_ALONE = { machine: machineWithoutGroups };
 
 function restartTest(name: string, fn: () => Promise<void>): void {
   const skipped = unavailable === undefined ? "" : ` (skipped: ${unavailable})`;
@@ -56,27 +60,32 @@ for (const step of ["scheduled", "containerCreated", "containerStarted", "ready"
   });
 }
 
-restartTest("that was started and not recorded is not there twice", async () => {
-  await using lab = await openLab();
-  await lab.create();
-  const [before] = await sandboxes(lab);
-  await changeRecord(lab, { ready: false, init: null });
-  assertEquals(await stateOf(lab), "stopped");
-  const vm = await lab.create();
-  const after = await sandboxes(lab);
-  assertEquals(after.length, 1);
-  assert(after[0] !== before);
-  assertEquals((await lab.run(vm, "echo alive")).stdout, "alive\n");
-});
+for (const [where, options] of [["", {}], [" by marks alone", MARKS_ALONE]] as const) {
+  restartTest(
+    `that was started and not recorded is found${where}, and not there twice`,
+    async () => {
+      await using lab = await openLab(options);
+      await lab.create();
+      const [before] = await sandboxes(lab);
+      await changeRecord(lab, { ready: false, init: null });
+      assertEquals(await stateOf(lab), "stopped");
+      const vm = await lab.create();
+      const after = await sandboxes(lab);
+      assertEquals(after.length, 1);
+      assert(after[0] !== before);
+      assertEquals((await lab.run(vm, "echo alive")).stdout, "alive\n");
+    },
+  );
 
-restartTest("is found by its marks when its directory is gone", async () => {
-  await using lab = await openLab();
-  await lab.create();
-  await Deno.remove(`${lab.home}/vms/vm_1`, { recursive: true });
-  assertEquals(await lab.provider.find("vm_1", call().signal), undefined);
-  await lab.provider.delete("vm_1", call());
-  assertEquals(await leftOf(lab), []);
-});
+  restartTest(`is found${where} when its directory is gone`, async () => {
+    await using lab = await openLab(options);
+    await lab.create();
+    await Deno.remove(`${lab.home}/vms/vm_1`, { recursive: true });
+    assertEquals(await lab.provider.find("vm_1", call().signal), undefined);
+    await lab.provider.delete("vm_1", call());
+    assertEquals(await leftOf(lab), []);
+  });
+}
 
 restartTest("of another instance is left alone", async () => {
   await using lab = await openLab();

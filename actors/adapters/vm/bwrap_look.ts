@@ -3,16 +3,15 @@
  * groups, and by the markers in the environment, of which any one may be missing after a crash.
  * A pid alone is never believed.
  */
+import { VM_MARKER } from "../executor/environment.ts";
 import type { VmSighting } from "./provider.ts";
 import { POLL_MS, SETTLE_MS } from "./bwrap_limits.ts";
 import type { BwrapRecord, Mark } from "./bwrap_record.ts";
 import { hostScript } from "./bwrap_shell.ts";
 import { directoriesOf, type VmGroups } from "./cgroup_groups.ts";
 
-/** Says which VM a process belongs to, and which instance of Holdfast that VM. */
-export const VM_MARKER = "HOLDFAST_VM";
 /**
- * Not the marker that the processes of tasks carry: whoever ends those that an earlier server
+ * Which instance of Holdfast a VM is of. Not the marker that the processes of tasks carry: whoever ends those that an earlier server
  * left must not end the VMs with them.
  */
 export const VM_INSTANCE_MARKER = "HOLDFAST_VM_INSTANCE";
