@@ -10,10 +10,11 @@ import { callersDirectory } from "./lib/callers_directory.ts";
 import { connect, CONNECTION, CONNECTION_CODES } from "./lib/connect.ts";
 import { followTask } from "./lib/follow_task.ts";
 import { onInterrupts } from "./lib/interrupts.ts";
-import { NEW_TASK_OPTIONS, newTask } from "./lib/new_task.ts";
+import { NEW_TASK_OPTIONS, NEW_VM, newTask } from "./lib/new_task.ts";
 import { createOutput, type Output, visibleLines, write } from "./lib/output.ts";
 import { resolveTaskId } from "./lib/resolve_id.ts";
 import { INTERRUPTED, TASK_CODES, taskExitCode } from "./lib/task_exit_code.ts";
+import { resolveVmId } from "./lib/vm_command.ts";
 
 const SPEC = {
   name: "run",
@@ -37,6 +38,7 @@ const SPEC = {
   examples: [
     "deno task run -- deno --version",
     "deno task run --workspace . --timeout 10m --label team=web -- npm test",
+    "deno task run --vm new -- npm test",
     "deno task run --repo https://example.com/site.git --ref main --detach -- make",
   ],
 } as const;
@@ -49,7 +51,12 @@ if (import.meta.main) {
     const dependsOn = await Promise.all(
       options["depends-on"].map((id) => resolveTaskId(client, id)),
     );
-    const body = newTask(positionals, options, { cwd: callersDirectory(), dependsOn });
+    const { vm } = options;
+    const known = vm === undefined || vm === NEW_VM ? vm : await resolveVmId(client, vm);
+    const body = newTask(positionals, { ...options, vm: known }, {
+      cwd: callersDirectory(),
+      dependsOn,
+    });
     const task = await client.post("/v1/tasks", body, { schema: Task, key: crypto.randomUUID() });
     if (options.detach) return output.result(task, () => task.id);
     return await follow(client, task, { output, json: options.json });

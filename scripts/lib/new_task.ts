@@ -9,10 +9,11 @@ export const NEW_TASK_OPTIONS = {
   workspace: {
     type: "string",
     value: "PATH",
-    help: "Directory to run in, on the server's machine",
+    help: "Directory to run in, on the server's machine or in the VM",
   },
   repo: { type: "string", value: "URL", help: "Repository to run in, checked out afresh" },
   ref: { type: "string", value: "REF", help: "Branch, tag or commit of the repository" },
+  vm: { type: "string", value: "ID", help: "Run in this VM, or in a new one of its own: new" },
   priority: { type: "string", value: "LEVEL", help: "none, low, medium, high or urgent" },
   timeout: { type: "string", value: "TIME", help: "Longest time at work: 90s, 10m, 2h" },
   "max-attempts": { type: "integer", value: "N", help: "Tries, the first one included" },
@@ -23,8 +24,12 @@ export const NEW_TASK_OPTIONS = {
   "env-from": { type: "string", value: "NAME", multiple: true, help: "Variable of the server's" },
 } as const;
 
+/** Makes a VM for the task alone. */
+export const NEW_VM = "new";
+
 type Options = {
   title: string | undefined;
+  vm: string | undefined;
   workspace: string | undefined;
   repo: string | undefined;
   ref: string | undefined;
@@ -48,7 +53,7 @@ export function newTask(
     executor: "command",
     command,
     title,
-    workspace: workspaceOf(options, cwd),
+    ...placeOf(options, cwd),
     priority,
     timeoutMs: timeout === undefined ? undefined : parseDuration(timeout, "--timeout"),
     maxAttempts: options["max-attempts"],
@@ -59,6 +64,17 @@ export function newTask(
     envFrom: options["env-from"].length === 0 ? undefined : options["env-from"],
     trigger: "manual",
   };
+}
+
+/** Where it runs: a place of the server's, or one in a VM. */
+function placeOf(options: Options, cwd: string): { workspace?: unknown; vm?: unknown } {
+  const { workspace, repo, ref, vm } = options;
+  if (vm === undefined) return { workspace: workspaceOf(options, cwd) };
+  if (vm !== NEW_VM && repo !== undefined) {
+    throw new UsageError(`Cannot use --repo with --vm "${vm}": the VM has what it was made with`);
+  }
+  const path = workspace === undefined ? undefined : { path: workspace };
+  return { workspace: path, vm: vm === NEW_VM ? { repo, ref } : vm };
 }
 
 function workspaceOf({ workspace, repo, ref }: Options, cwd: string) {

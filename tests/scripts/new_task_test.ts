@@ -85,3 +85,22 @@ for (const [ending, code] of ENDINGS) {
     assertEquals(taskExitCode({ ...common, ...ending, error }), code);
   });
 }
+
+Deno.test("newTask() runs in a VM that is there, or in one of its own", () => {
+  const inVm = bodyOf("--vm", "vm_1", "--workspace", "src", "--", "make");
+  assertEquals(inVm, {
+    executor: "command",
+    command: ["make"],
+    vm: "vm_1",
+    workspace: { path: "src" },
+    trigger: "manual",
+  });
+  const own = bodyOf("--vm", "new", "--repo", "https://example.com/a.git", "--", "make");
+  assertEquals(own, {
+    executor: "command",
+    command: ["make"],
+    vm: { repo: "https://example.com/a.git" },
+    trigger: "manual",
+  });
+  assertThrows(() => bodyOf("--vm", "vm_1", "--repo", "x", "--", "make"), UsageError, "--repo");
+});
