@@ -28,7 +28,7 @@ const Problem = z.looseObject({
 const REFUSALS: { readonly [status: number]: string } = {
   400: "Malformed request",
   401: "No token, or a wrong one",
-  403: "Called by a page of a foreign origin",
+  403: "Called by a page of a foreign origin, or not permitted in the VM",
   404: "Nothing has that name",
   409: "Not accepted in the present state; `state` and `accepts` say what is",
   412: "Another revision is in force than `If-Match` or `expectRevision` names",

@@ -226,6 +226,21 @@ testInEachShell("write() replaces a file and keeps its permissions", async (stag
   assertEquals(await namesIn(stage), ["a", "empty", "large", "made", "script"]);
 });
 
+testInEachShell("write() lets one of many make a file", async (stage, shell) => {
+  const files = stage.files({ shell });
+  const attempts = Array.from(
+    { length: 10 },
+    (_, i) => files.write("dir/file", bytes(`${i}`), { mode: "create" }),
+  );
+  const results = await Promise.allSettled(attempts);
+  const made = results.findIndex(({ status }) => status === "fulfilled");
+  assertEquals(await Deno.readTextFile(`${stage.repo}/dir/file`), `${made}`);
+  assertEquals(await namesIn(stage, `${stage.repo}/dir`), ["file"]);
+  for (const [i, attempt] of attempts.entries()) {
+    if (i !== made) await failsWith("already_exists", attempt);
+  }
+});
+
 testInEachShell(
   "write() leaves all as it was when its content breaks off",
   async (stage, shell) => {
@@ -286,14 +301,14 @@ testInEachShell(
   },
 );
 
-testInEachShell("a VM without the programs that are needed says which", async (stage, shell) => {
+testInEachShell("a VM without what is needed says what it lacks", async (stage, shell) => {
   // Busybox brings its own.
   if (shell[0]?.endsWith("busybox")) return;
   await Deno.mkdir(`${stage.top}/bin`);
   await Deno.symlink("/bin/cat", `${stage.top}/bin/readlink`);
   const files = stage.files({ shell, path: `${stage.top}/bin` });
   const { message } = await failsWith("unsupported", files.list(""));
-  assertEquals(message, 'Cannot list "": the VM lacks a program that is needed (stat)');
+  assertEquals(message, 'Cannot list "": the VM lacks what is needed (stat)');
 });
 
 Deno.test("a VM without a shell is told apart from one that is gone", async () => {

@@ -2,7 +2,7 @@
 
 /**
  * `invalid_path`: it can never be a path in the repository. `outside`: it leads out of the
- * repository through a link. `unsupported`: the VM lacks a program that is needed.
+ * repository through a link. `unsupported`: the VM lacks a program, or `/proc`.
  */
 export type VmFileErrorCode =
   | "invalid_path"
@@ -40,7 +40,7 @@ export const SCRIPT_EXITS: {
   85: { code: "permission_denied", reason: "permission denied" },
   86: { code: "failed", reason: "its content did not come whole" },
   87: { code: "already_exists", reason: "it exists already" },
-  88: { code: "unsupported", reason: "the VM lacks a program that is needed" },
+  88: { code: "unsupported", reason: "the VM lacks what is needed" },
   89: { code: "not_found", reason: "the VM's work directory is gone or is a link" },
   90: { code: "no_git", reason: "the VM has no git" },
   91: { code: "no_repository", reason: "the VM's work directory is not a git repository" },

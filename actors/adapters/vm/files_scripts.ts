@@ -23,6 +23,7 @@ need() {
   for tool; do command -v "$tool" >/dev/null 2>&1 || { echo "$tool" >&2; exit 88; }; done
 }
 need readlink stat
+[ -e /proc/self/cwd ] || { echo /proc >&2; exit 88; }
 # The x keeps newlines at the end of a name.
 where() { at=$(readlink -n "$1" && echo x) && at=\${at%x}; }
 inside() { case $at/ in "$root"/*) ;; *) exit 81 ;; esac; }
