@@ -35,10 +35,7 @@ export function createBwrapProvider(options: BwrapOptions): VmProvider {
   const { readOnlyPaths = [], machine = createMachine(), ...given } = options;
   const tools = workspaceTools(given);
   const { home, instance, clock } = tools;
-  for (const path of readOnlyPaths) {
-    if (home !== path && !home.startsWith(path.endsWith("/") ? path : `${path}/`)) continue;
-    throw new TypeError(`Cannot show ${path} to VMs: the data directory lies in it`);
-  }
+  checkPaths(readOnlyPaths, home);
   let commands = 0;
   let answer: { until: number; availability: Promise<ProviderAvailability> } | undefined;
 
@@ -55,7 +52,7 @@ export function createBwrapProvider(options: BwrapOptions): VmProvider {
     name: BWRAP,
     available() {
       if (answer === undefined || clock.now() >= answer.until) {
-        const availability = contextOf().then(probe);
+        const availability = probe(contextOf);
         answer = { until: clock.now() + AVAILABILITY_MS, availability };
       }
       return answer.availability;
@@ -64,15 +61,11 @@ export function createBwrapProvider(options: BwrapOptions): VmProvider {
       return handleOf(await makeVm(await contextOf(), spec, call));
     },
     async suspend(vm, { signal }) {
-      const record = await recordOf(home, vm, "suspend");
-      const [state] = await lookAt([record], signal);
-      if (state === "suspended") return;
-      if (state === "running") return await freeze(record, true, signal);
-      throw new ProviderError("not_running", `Cannot suspend vm "${vm.vmId}": it is stopped`);
+      await suspendVm(await recordOf(home, vm, "suspend"), signal);
     },
     async resume(vm, { signal }) {
       const record = await recordOf(home, vm, "resume");
-      const [state] = await lookAt([record], signal);
+      const state = await stateOf(record, signal);
       if (state === "suspended") await freeze(record, false, signal);
       // After a start of the machine its files are there all the same.
       else if (state === "stopped") await startVm(await contextOf(), record, { signal });
@@ -101,13 +94,30 @@ export function createBwrapProvider(options: BwrapOptions): VmProvider {
     },
     async ports(vm, { signal }) {
       const record = await recordOf(home, vm, "read the ports of");
-      const [state] = await lookAt([record], signal);
-      return state === "stopped" ? [] : await readPorts(record, signal);
+      return await stateOf(record, signal) === "stopped" ? [] : await readPorts(record, signal);
     },
     async stats(vm, { signal }) {
       return await readStats(home, await recordOf(home, vm, "measure"), signal);
     },
   };
+}
+
+function checkPaths(readOnlyPaths: readonly string[], home: string): void {
+  for (const path of readOnlyPaths) {
+    if (home !== path && !home.startsWith(path.endsWith("/") ? path : `${path}/`)) continue;
+    throw new TypeError(`Cannot show ${path} to VMs: the data directory lies in it`);
+  }
+}
+
+async function suspendVm(record: BwrapRecord, signal: AbortSignal): Promise<void> {
+  const state = await stateOf(record, signal);
+  if (state === "suspended") return;
+  if (state === "running") return await freeze(record, true, signal);
+  throw new ProviderError("not_running", `Cannot suspend vm "${record.vmId}": it is ${state}`);
+}
+
+async function stateOf(record: BwrapRecord, signal: AbortSignal): Promise<VmSighting["state"]> {
+  return (await lookAt([record], signal))[0] ?? "stopped";
 }
 
 async function sightingsOf(

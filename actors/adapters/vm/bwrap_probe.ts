@@ -14,7 +14,20 @@ import {
 } from "./provider.ts";
 
 /** Says whether it works, by making a VM, running something in it, and removing it. */
-export async function probe(context: MakeContext): Promise<ProviderAvailability> {
+export async function probe(
+  contextOf: () => Promise<MakeContext>,
+): Promise<ProviderAvailability> {
+  try {
+    return await tryOut(await contextOf());
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    const none = { place: null, reason: "it could not be found out" };
+    const limits = limitsOf({ memory: none, cpu: none, pids: none, tree: none });
+    return { ok: false, reason: error.message, version: null, limits };
+  }
+}
+
+async function tryOut(context: MakeContext): Promise<ProviderAvailability> {
   const { home: dataDirectory, machine: { controls } } = context;
   const limits = limitsOf(controls);
   if (dataDirectory === "/usr" || dataDirectory.startsWith("/usr/")) {
