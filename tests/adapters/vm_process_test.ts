@@ -156,6 +156,18 @@ Deno.test("terminal() ends with its server, even when that is killed", async () 
   await bench.deleteAll();
 });
 
+Deno.test("terminal() says that there is no such program or directory", async () => {
+  await using place = await setup();
+  const bench = openBench(place);
+  const vm = await bench.create();
+  const open = (command: string[]) =>
+    bench.provider.terminal(vm, { command, columns: 80, rows: 24 }, call());
+  await rejectsWith("command_not_found", () => open(["no-such-program-here"]));
+  await Deno.remove(vm.workDir, { recursive: true });
+  await rejectsWith("cwd_not_found", () => open(["sh"]));
+  await bench.deleteAll();
+});
+
 Deno.test("exec() starts only programs that the configuration allows", async () => {
   await using place = await setup();
   const { home } = place;

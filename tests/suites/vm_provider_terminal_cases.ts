@@ -18,6 +18,7 @@ export const terminalCases: Cases = {
   "terminal() ends all that runs in it when it is closed": closes,
   "terminal() holds a program up whose output is not read": holdsUp,
   "terminal() opens nothing when aborted before": abortedBefore,
+  "terminal() goes on where it was when its VM was suspended": suspended,
 };
 
 async function echoes({ provider, create }: Bench): Promise<void> {
@@ -124,6 +125,21 @@ async function abortedBefore({ provider, create }: Bench): Promise<void> {
   const vm = await create();
   const stopped = AbortSignal.abort(new Error("never mind"));
   await assertRejects(() => provider.terminal(vm, SIZE, call(stopped)), Error, "never mind");
+}
+
+async function suspended({ provider, create }: Bench): Promise<void> {
+  const vm = await create();
+  const terminal = await provider.terminal(vm, SIZE, call());
+  const screen = read(terminal);
+  await type(terminal, "word=kept; (while :; do :; done) & echo $((1+1))ready\n");
+  await screen.shows("2ready");
+  await provider.suspend(vm, call());
+  await provider.resume(vm, call());
+  await type(terminal, 'echo "<$word>"; exit 5\n');
+  await screen.shows("<kept>");
+  assertEquals((await terminal.exited).exitCode, 5);
+  await screen.ended;
+  await terminal.close();
 }
 
 async function type(terminal: TerminalProcess, text: string): Promise<void> {

@@ -4,10 +4,16 @@
  */
 import { systemClock } from "../../runtime/clock.ts";
 import type { Ending, ProcessGroup } from "../executor/process_group.ts";
-import { unlessAborted } from "../executor/waiting.ts";
+import { settlesWithin, unlessAborted } from "../executor/waiting.ts";
 import { endGroup } from "./host_exec.ts";
 import { ProviderError } from "./provider.ts";
-import { COMPLAINT_BYTES, GREETING_BYTES, GREETING_MS, HANG_UP_GRACE_MS } from "./vm_limits.ts";
+import {
+  COMPLAINT_BYTES,
+  EXIT_MS,
+  GREETING_BYTES,
+  GREETING_MS,
+  HANG_UP_GRACE_MS,
+} from "./vm_limits.ts";
 
 /** A program that has said its line. */
 export type Greeted = {
@@ -51,6 +57,8 @@ export async function greeted(
   let first: FirstLine | null | undefined;
   try {
     first = await unlessAborted(stop, readFirstLine(reader));
+    // Its output ends a moment before itself; how it ends says why.
+    if (first === null) await settlesWithin(systemClock, EXIT_MS, group.ended);
   } finally {
     cancel();
     if (!first) await ending();

@@ -3,6 +3,7 @@
  * own, whose other end are pipes. It ends with the server, however that ends, where there is
  * `setpriv`.
  */
+import { VM_MARKER } from "../executor/environment.ts";
 import { startOnHost } from "./host_exec.ts";
 import { greeted } from "./host_greeting.ts";
 import { ownScript } from "./host_script.ts";
@@ -22,7 +23,7 @@ export type HostTerminalRequest = {
 
 /**
  * Opens it. The signal ends the opening; an open terminal ends with its program or by `close`.
- * Throws `ProviderError`: `cwd_not_found`, `invalid` or `failed`.
+ * Throws `ProviderError`: `command_not_found`, `cwd_not_found`, `invalid` or `failed`.
  */
 export async function openHostTerminal(
   { argv, env, cwd, columns, rows }: HostTerminalRequest,
@@ -30,24 +31,25 @@ export async function openHostTerminal(
 ): Promise<TerminalProcess> {
   signal.throwIfAborted();
   const size = checkedSize(columns, rows);
-  // `script` runs its one string by $SHELL, which may be no POSIX shell.
-  const restore = env["SHELL"] === undefined
-    ? "unset SHELL"
-    : `export SHELL=${quote(env["SHELL"])}`;
-  const command = `stty ${size.join(" ")} && tty && ${restore} && exec ${
-    argv.map(quote).join(" ")
-  }`;
+  const { [VM_MARKER]: vmId, SHELL: shell, ...others } = env;
+  const command = onTerminal(argv, { size, later: { [VM_MARKER]: vmId, SHELL: shell } });
   const group = startOnHost({
     argv: ["sh", "-c", START, "sh", command],
-    env: { ...env, SHELL: "/bin/sh" },
+    env: { ...others, SHELL: "/bin/sh" },
     ...(cwd === undefined ? {} : { cwd }),
   }, { stdin: "piped" });
   const { greeting: tty, output, input, end } = await greeted(group, signal, {
-    explain: (exitCode, complaint) =>
-      new ProviderError(
-        "failed",
-        `Cannot open a terminal: ${complaint || `script ended with ${exitCode}`}`,
-      ),
+    explain(exitCode, complaint) {
+      const cannot = "Cannot open a terminal";
+      if (exitCode === NOT_FOUND) {
+        return new ProviderError(
+          "command_not_found",
+          `${cannot}: there is no program "${argv[0]}"`,
+        );
+      }
+      const reason = complaint || `script ended with ${exitCode}`;
+      return new ProviderError("failed", `${cannot}: ${reason}`);
+    },
   });
   const writer = input.getWriter();
   let closed = false;
@@ -69,6 +71,31 @@ export async function openHostTerminal(
       await end();
     },
   };
+}
+
+/** What a shell ends with that finds no such program. */
+const NOT_FOUND = 127;
+
+/**
+ * The one string that `script` runs. It does so by $SHELL, which may be no POSIX shell. That shell
+ * stays, and does not belong to the VM: whoever stops the VM's processes would else stop what
+ * `script` started, upon which it stops itself, even long after.
+ */
+function onTerminal(
+  argv: readonly string[],
+  { size, later }: { size: readonly string[]; later: { [name: string]: string | undefined } },
+): string {
+  const [program = "", ...args] = argv.map(quote);
+  return [
+    `command -v ${program} >/dev/null || exit ${NOT_FOUND}`,
+    ...Object.entries(later).map(([name, value]) =>
+      value === undefined ? `unset ${name}` : `export ${name}=${quote(value)}`
+    ),
+    // Caught here, they are as always for the program.
+    "trap : INT QUIT TSTP",
+    `stty ${size.join(" ")} && tty && ${[program, ...args].join(" ")}`,
+    "exit $?",
+  ].join("\n");
 }
 
 /** Stays the same process throughout. */

@@ -29,6 +29,9 @@ export function membersOf(
   const isRoot = (process: ProcessInfo) =>
     process.instance === instance && process.vm === vmId &&
     (key === undefined || process.key === key);
+  // What a terminal of the VM runs on is ours, sits idle, and would not go on again.
+  const isHost = (process: ProcessInfo) =>
+    process.instance === instance && process.key !== null && process.vm === null;
   const find = async () => familyOf(await table(), isRoot);
   return {
     find,
@@ -37,7 +40,7 @@ export function membersOf(
       for (;;) {
         signal.throwIfAborted();
         // Some start others before they are stopped, so that it takes a look that finds none.
-        const moving = (await find()).filter(({ stopped }) => !stopped);
+        const moving = (await find()).filter((each) => !each.stopped && !isHost(each));
         if (moving.length === 0) return;
         if (systemClock.now() >= giveUpAt) throw stubborn("suspend", vmId, moving);
         for (const { pid } of byAge(moving)) sendSignal(pid, "SIGSTOP");

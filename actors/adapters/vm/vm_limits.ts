@@ -18,6 +18,8 @@ export const COMPLAINT_BYTES = 4 * 1024;
 export const GREETING_BYTES = 4 * 1024;
 /** How long that may take. */
 export const GREETING_MS = 15_000;
+/** How long a program may take to end after its output has, before it is ended. */
+export const EXIT_MS = 1_000;
 /** Rows or columns of a terminal. */
 export const MAX_TERMINAL_CELLS = 1_000;
 /** Between the hang-up of a terminal and SIGKILL. */
