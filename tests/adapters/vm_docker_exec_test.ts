@@ -62,21 +62,47 @@ Deno.test("exec() passes on output and exit code", async () => {
 });
 
 Deno.test("exec() whose connection is cut ends the command, and says so", async () => {
-  const table = { "in a frame": frame(1, "hello").subarray(0, 10), "between": frame(1, "hello") };
-  for (const [where, bytes] of Object.entries(table)) {
-    const running = ({ path }: FakeRequest) =>
-      path === "/exec/mine/json" ? { status: 200, body: { Running: true } } : undefined;
-    const daemon = commands((connection) => write(connection, bytes), running);
-    await withDaemon(daemon, async ({ provider, docker, clock }) => {
-      let ended = false;
-      const running = rejects(provider.exec(VM, { command: ["x"] }, call()), "unreachable")
-        .finally(() => ended = true);
-      // As long as it is given to know the exit code.
-      while (!ended) await clock.advance(1_000);
-      assertStringIncludes(await running, "was cut", where);
-      assertEquals(signalsIn(docker), ["TERM", "KILL"]);
-    }, { manual: true });
-  }
+  const daemon = commands((connection) => write(connection, frame(1, "hello").subarray(0, 10)));
+  await withDaemon(daemon, async ({ provider, docker }) => {
+    const message = await rejects(provider.exec(VM, { command: ["x"] }, call()), "unreachable");
+    assertStringIncludes(message, "was cut");
+    assertEquals(signalsIn(docker), ["TERM", "KILL"]);
+  });
+});
+
+Deno.test("exec() whose connection is torn down asks whether the command goes on", async () => {
+  const running = ({ path }: FakeRequest) =>
+    path === "/exec/mine/json" ? { status: 200, body: { Running: true } } : undefined;
+  // Closed with input that nobody has read: the other side sees a reset.
+  const daemon = commands(async (connection) => {
+    await connection.read(new Uint8Array(1));
+  }, running);
+  await withDaemon(daemon, async ({ provider, docker, clock }) => {
+    let ended = false;
+    const stdin = new Blob(["unread"]).stream();
+    const exec = rejects(provider.exec(VM, { command: ["x"], stdin }, call()), "unreachable")
+      .finally(() => ended = true);
+    while (!ended) await clock.advance(1_000);
+    assertStringIncludes(await exec, "was cut");
+    assertEquals(signalsIn(docker), ["TERM", "KILL"]);
+  }, { manual: true });
+});
+
+Deno.test("exec() waits for a command that has closed its output", async () => {
+  let looks = 0;
+  const daemon = commands(
+    (connection) => write(connection, frame(1, "bye")),
+    ({ path }) =>
+      path !== "/exec/mine/json"
+        ? undefined
+        : { status: 200, body: { Running: ++looks < 30, ExitCode: 3 } },
+  );
+  await withDaemon(daemon, async ({ provider, clock }) => {
+    let ended = false;
+    const exec = provider.exec(VM, { command: ["x"] }, call()).finally(() => ended = true);
+    while (!ended) await clock.advance(1_000);
+    assertEquals(await exec, { exitCode: 3, signal: null });
+  }, { manual: true });
 });
 
 Deno.test("exec() that is given up ends the command, and only then throws the reason", async () => {

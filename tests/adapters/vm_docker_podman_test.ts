@@ -151,6 +151,21 @@ withPodman("a VM has no rights, few processes, and dies of no hunger for memory"
   assertEquals(memoryLimitBytes, 64 << 20);
 });
 
+withPodman("exec() waits for a command that has closed its output", async ({ create, run }) => {
+  const silent = sh("exec >/dev/null 2>&1 </dev/null; sleep 1; exit 3");
+  assertEquals((await run(await create(), silent)).exitCode, 3);
+});
+
+withPodman("a VM has a network where it is given one, and none else", async (world) => {
+  const devices = async (network: VmSpec["network"]) => {
+    const vm = await world.create({ network });
+    const { stdout } = await world.run(vm, ["cat", "/proc/net/dev"]);
+    return [...stdout.matchAll(/^ *(\w+):/gm)].map(([, name]) => name);
+  };
+  assertEquals(await devices("none"), ["lo"]);
+  assertEquals((await devices("full")).sort(), ["eth0", "lo"]);
+});
+
 async function stateOf({ provider }: World, vm: VmHandle): Promise<string | undefined> {
   return (await provider.find(vm.vmId, never()))?.state;
 }

@@ -5,6 +5,7 @@
  */
 import type { z } from "zod";
 import type { Clock } from "../../runtime/clock.ts";
+import { unlessAborted } from "../executor/waiting.ts";
 import { deadline } from "./docker_deadline.ts";
 import {
   MAX_ANSWER_BYTES,
@@ -66,12 +67,13 @@ export function createDockerApi({ socket, clock }: { socket: string; clock: Cloc
   const version = async (signal: AbortSignal): Promise<string> => {
     known ??= negotiate(at);
     try {
-      return await known;
+      const chosen = await unlessAborted(signal, known);
+      if (chosen !== undefined) return chosen;
     } catch (error) {
       known = undefined;
-      signal.throwIfAborted();
       throw error;
     }
+    throw signal.reason;
   };
   const versioned = async <T>(
     method: Method,

@@ -113,7 +113,10 @@ function command(
     output,
     write: (data) => connection.write(data),
     closeInput: () => connection.closeWrite(),
-    exit: async (signal) => exitOf(await exitCodeOf(api, exec, { action, signal })),
+    async exit(signal) {
+      const mayGoOn = !connection.wasReset;
+      return exitOf(await exitCodeOf(api, exec, { action, signal, mayGoOn }));
+    },
     hasEnded: async (signal) => !await isRunning(api, exec, { action, signal }),
     async end(options) {
       await processes.end(target, marker, options);

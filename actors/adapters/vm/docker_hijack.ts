@@ -10,6 +10,8 @@ import { ProviderError } from "./provider.ts";
 export type Hijacked = {
   /** What has come, or null at the end. Throws `ProviderError("unreachable")` when it was cut. */
   read(): Promise<Uint8Array | null>;
+  /** Whether the other side tore it down, rather than end it. */
+  readonly wasReset: boolean;
   /** Waits while the other side does not read. */
   write(data: Uint8Array): Promise<void>;
   /** Ends our half. */
@@ -59,6 +61,7 @@ function overConnection(
 ): Hijacked {
   let first: Uint8Array | null = rest.length > 0 ? rest : null;
   let closed = false;
+  let wasReset = false;
   const explained = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -73,9 +76,18 @@ function overConnection(
         first = null;
         if (before !== null) return before;
         const buffer = new Uint8Array(READ_BYTES);
-        const count = await connection.read(buffer).catch(endOfReset);
-        return count === null ? null : buffer.subarray(0, count);
+        try {
+          const count = await connection.read(buffer);
+          return count === null ? null : buffer.subarray(0, count);
+        } catch (error) {
+          if (!isReset(error)) throw error;
+          wasReset = true;
+          return null;
+        }
       }),
+    get wasReset() {
+      return wasReset;
+    },
     write: (data) => explained(() => writeAll(connection, data)),
     closeWrite: () => explained(() => connection.closeWrite()),
     close() {
@@ -89,10 +101,9 @@ function overConnection(
  * A daemon that ends a connection while it has input that nobody read resets it; all output came
  * before. Whether the command has ended is for the daemon to say.
  */
-function endOfReset(error: unknown): null {
+function isReset(error: unknown): boolean {
   const { ConnectionReset, BrokenPipe } = Deno.errors;
-  if (error instanceof ConnectionReset || error instanceof BrokenPipe) return null;
-  throw error;
+  return error instanceof ConnectionReset || error instanceof BrokenPipe;
 }
 
 function requestOf(path: string, body: unknown): Uint8Array {

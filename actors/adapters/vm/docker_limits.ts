@@ -42,10 +42,11 @@ export const MAX_UNGREETED_BYTES = 1024 * 1024;
 export const MAX_REASON_CHARS = 600;
 /** Output of our own small commands. */
 export const MAX_SCRIPT_OUTPUT_BYTES = 4 * 1024 * 1024;
-/** How long the daemon may take to know the exit code after the output has ended. */
+/** How long the daemon may take to know the exit code after the connection has ended. */
 export const EXIT_WAIT_MS = 5_000;
+/** Between two questions for it: at first, and at most. */
 export const EXIT_POLL_MS = 20;
-export const MAX_EXIT_POLL_MS = 250;
+export const MAX_EXIT_POLL_MS = 500;
 /** Rounds of SIGKILL against processes that start others meanwhile, and the wait between. */
 export const MAX_KILL_ROUNDS = 10;
 export const KILL_ROUND_MS = 50;

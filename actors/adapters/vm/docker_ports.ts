@@ -17,15 +17,19 @@ export async function listPorts(
   return parseListening(await runScript(api, { container: vm.providerId, ...asked }, READ_SOCKETS));
 }
 
-/** The listening sockets in the text of `/proc/net/tcp` and `/proc/net/tcp6`, by port. */
+/**
+ * The listening sockets in the text of `/proc/net/tcp` and `/proc/net/tcp6`, by port; of one that
+ * is listened on at several addresses the widest.
+ */
 export function parseListening(text: string): VmPort[] {
-  const ports = new Map<string, VmPort>();
+  const ports = new Map<number, VmPort>();
   for (const line of text.split("\n")) {
     const match = /^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:0000 0A /.exec(line);
     if (match === null) continue;
     const [, address = "", port = ""] = match;
     const found = { port: Number.parseInt(port, 16), address: addressOf(address), process: null };
-    ports.set(`${found.port} ${found.address}`, found);
+    const known = ports.get(found.port);
+    if (known === undefined || isAny(found.address)) ports.set(found.port, found);
   }
   return [...ports.values()].sort((left, right) => left.port - right.port);
 }
@@ -95,10 +99,14 @@ function connectionOf(
   }, { highWaterMark: 0 });
   const writable = new WritableStream<Uint8Array>({
     write: (data) => command.write(data),
-    close: () => command.closeInput(),
+    close: async () => closed ? undefined : await command.closeInput(),
     abort: close,
   });
   return { readable, writable, close };
+}
+
+function isAny(address: string): boolean {
+  return address === "0.0.0.0" || address === "::";
 }
 
 /** The kernel prints each word of an address as a number, the lowest byte first. */

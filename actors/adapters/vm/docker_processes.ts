@@ -6,7 +6,7 @@
  * ones whose parent is outside of the container) and whose marker is none of ours. What a command
  * that ended left in the background has lost its first process, and goes on.
  */
-import { settlesWithin, sleep } from "../executor/waiting.ts";
+import { settlesWithin, sleep, unlessAborted } from "../executor/waiting.ts";
 import type { DockerApi } from "./docker_api.ts";
 import { KILL_ROUND_MS, MAX_KILL_ROUNDS } from "./docker_limits.ts";
 import { runScript } from "./docker_session.ts";
@@ -91,7 +91,7 @@ export function createProcesses(api: DockerApi, { warn }: { warn: Warn }): Proce
     async meet(target, signal) {
       const known = met.get(target.container) ?? sweep(target);
       met.set(target.container, known);
-      await known;
+      await unlessAborted(signal, known);
       signal.throwIfAborted();
     },
     isNew: (container) => void met.set(container, Promise.resolve()),

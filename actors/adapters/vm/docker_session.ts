@@ -68,15 +68,16 @@ export async function startExec(
 }
 
 /**
- * The exit code of an exec whose output has ended. Throws `ProviderError("unreachable")` where it
- * goes on running: then it was the connection that ended.
+ * The exit code of an exec whose output has ended. A command may have closed its output and go on,
+ * which is waited for if `mayGoOn`; else it was the connection that ended, and
+ * `ProviderError("unreachable")` is thrown.
  */
 export async function exitCodeOf(
   api: DockerApi,
   exec: string,
-  { action, signal }: { action: string; signal: AbortSignal },
+  { action, signal, mayGoOn = false }: { action: string; signal: AbortSignal; mayGoOn?: boolean },
 ): Promise<number> {
-  const giveUpAt = api.clock.now() + EXIT_WAIT_MS;
+  const giveUpAt = mayGoOn ? Infinity : api.clock.now() + EXIT_WAIT_MS;
   for (let waitMs = EXIT_POLL_MS;; waitMs = Math.min(waitMs * 2, MAX_EXIT_POLL_MS)) {
     const answer = await api.send("GET", `/exec/${encodeURIComponent(exec)}/json`, {
       action,
