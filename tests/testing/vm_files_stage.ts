@@ -22,6 +22,8 @@ export type StageOptions = {
   path?: string;
   /** Without the rights of whoever runs the tests. */
   unprivileged?: boolean;
+  /** Done before each script runs, by one who knows its environment. */
+  before?: (env: { readonly [name: string]: string }) => Promise<void>;
 };
 
 export class Stage implements AsyncDisposable {
@@ -47,17 +49,21 @@ export class Stage implements AsyncDisposable {
     return new Stage(top, await lookAt(`${top}/outside`));
   }
 
-  files({ shell = ["/bin/sh"], signal, path, unprivileged = false }: StageOptions = {}): VmFiles {
+  files(
+    { shell = ["/bin/sh"], signal, path, unprivileged = false, before }: StageOptions = {},
+  ): VmFiles {
     const drop = unprivileged && Deno.uid() === 0
       ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
       : [];
-    return createVmFiles(({ command, env, cwd: _, ...request }) =>
-      runOnHost({
+    return createVmFiles(async ({ command, env = {}, cwd: _, ...request }) => {
+      await before?.(env);
+      return await runOnHost({
         ...request,
         argv: [...drop, ...shell, ...command.slice(1)],
         env: { PATH: path ?? Deno.env.get("PATH") ?? "", HOME: this.top, ...env },
         cwd: this.top,
-      }, signal ?? new AbortController().signal), this.repo);
+      }, signal ?? new AbortController().signal);
+    }, this.repo);
   }
 
   /** Runs a command in the repository; its output. */

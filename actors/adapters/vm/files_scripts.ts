@@ -151,7 +151,7 @@ need cat tail dd mv ln rm chmod mkdir
 while [ $# -gt 1 ]; do
   if ! [ -e "./$1" ] && ! [ -L "./$1" ]; then
     checked
-    mkdir "./$1" 2>/dev/null || [ -e "./$1" ] || exit 85
+    mkdir "./$1" || [ -e "./$1" ] || { [ -w . ] || exit 85; exit 1; }
   fi
   enter "$1"
   shift
@@ -176,6 +176,10 @@ drop() { rm -f "./$temporary"; exit "$1"; }
 trap 'drop 86' HUP INT TERM
 set -C
 {
+  # Not every shell insists on a new file where the name stands for a device.
+  where /proc/self/fd/3 || drop 88
+  inside
+  [ -f /proc/self/fd/3 ] || exit 92
   cat >&3 || drop 1
   [ "$(tail -c "\${#TOKEN}" /proc/self/fd/3)" = "$TOKEN" ] || drop 86
   size=$(stat -L -c %s /proc/self/fd/3)
