@@ -115,9 +115,51 @@ export {
   type ExecutorInput,
   type ExecutorResult,
   type ProcessMark,
+  type VmPlace,
   type WorkspaceInput,
 } from "./actors/adapters/executor/executor.ts";
 export type { ProcessInfo, ProcessTable } from "./actors/adapters/executor/process_table.ts";
+
+export { createVmKind, type VmKindOptions } from "./actors/vm.ts";
+export type { Notify, VmNotification } from "./actors/vm_hooks.ts";
+export {
+  createVmAccess,
+  type OpenVm,
+  type VmAccess,
+  type VmAccessParts,
+  VmUnavailableError,
+} from "./actors/vm_access.ts";
+export { VmProviders } from "./actors/adapters/vm/providers.ts";
+export {
+  type CreateCall,
+  type ExecExit,
+  type ExecRequest,
+  type ProviderAvailability,
+  type ProviderCall,
+  ProviderError,
+  type ProviderErrorCode,
+  type ProviderLimits,
+  type TerminalProcess,
+  type TerminalRequest,
+  type VmConditionReport,
+  type VmConditionType,
+  type VmConnection,
+  type VmHandle,
+  type VmNetwork,
+  type VmPort,
+  type VmProvider,
+  type VmResources,
+  type VmSighting,
+  type VmSpec,
+  type VmStats,
+} from "./actors/adapters/vm/provider.ts";
+export type { WorkspaceSource } from "./actors/adapters/vm/workspace_source.ts";
+export { createVmProviders, type VmProvidersOptions } from "./actors/vm_providers.ts";
+export { createWorkspaceKind } from "./actors/workspace.ts";
+export type { VmDefaults } from "./machines/workspace.ts";
+export type { VmUse } from "./machines/vm_events.ts";
+export type { VmIdleInput, VmResources as VmResourcesInput } from "./machines/vm_input.ts";
+export { createRedactor, type Redactor, type Span } from "./actors/adapters/redact.ts";
 
 export { createApp } from "./routes/app.ts";
 export type { AppConfig } from "./routes/config.ts";

@@ -41,7 +41,9 @@ export class VmUnavailableError extends Error {
 /** A VM that is up. */
 export type OpenVm = { record: ActorRecord; provider: VmProvider; handle: VmHandle };
 
+/** The way into the VMs of a system. */
 export interface VmAccess {
+  /** What makes them. */
   readonly providers: VmProviders;
   /**
    * The VM when it is up. Throws `VmUnavailableError` where it has failed or is recycled,
@@ -57,6 +59,7 @@ export interface VmAccess {
   keepAwake(vm: OpenVm): () => void;
 }
 
+/** What it is made of. */
 export type VmAccessParts = {
   system: Pick<System, "get" | "send" | "waitFor">;
   providers: VmProviders;
@@ -78,6 +81,8 @@ export function createVmAccess(parts: VmAccessParts): VmAccess {
       // while it is being woken.
       await uses.note(vmId, "activity");
       const vm = await open(vmId, signal);
+      // Waking may have taken longer than what was noted stands for.
+      await uses.note(vmId, "activity", vm.record);
       const letSleep = keepAwake(parts, vm, uses);
       try {
         return await work(vm);

@@ -14,6 +14,7 @@ export type VmNotification = {
   reason: string;
 };
 
+/** Takes word for users. What it throws is tried again. */
 export type Notify = (notification: VmNotification, signal: AbortSignal) => void | Promise<void>;
 
 /** The built-in hooks, by descending priority. */

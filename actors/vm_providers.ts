@@ -6,6 +6,7 @@ import { createProcessProvider } from "./adapters/vm/process.ts";
 import { VmProviders } from "./adapters/vm/providers.ts";
 import type { Logger } from "./runtime/api.ts";
 
+/** What a server's providers are made with. */
 export type VmProvidersOptions = {
   /** The data directory. */
   home: string;

@@ -59,6 +59,7 @@ export type VmConditionType =
   | "failed"
   | "hibernated";
 
+/** How far a VM has got. */
 export type VmConditionReport = {
   type: VmConditionType;
   status: "unknown" | "inProgress" | "true" | "false";
@@ -103,6 +104,7 @@ export type ExecRequest = {
   killGraceMs?: number;
 };
 
+/** How a command ended. */
 export type ExecExit = {
   /** Null when a signal ended it. */
   exitCode: number | null;
@@ -110,6 +112,7 @@ export type ExecExit = {
   signal: string | null;
 };
 
+/** What to open a terminal with. */
 export type TerminalRequest = {
   /** Default: the VM's shell. */
   command?: readonly string[];
@@ -121,17 +124,23 @@ export type TerminalRequest = {
 export interface TerminalProcess {
   /** Raw bytes of the terminal; reading slowly holds the program up. */
   readonly output: ReadableStream<Uint8Array>;
+  /** Types. */
   write(data: Uint8Array): Promise<void>;
+  /** Tells the program how large its window is now. */
   resize(columns: number, rows: number): Promise<void>;
   /** Hangs up: the shell and what it started end. */
   close(): Promise<void>;
+  /** Resolves when the program has ended. */
   readonly exited: Promise<ExecExit>;
 }
 
 /** A connection to a port in a VM. */
 export interface VmConnection {
+  /** What the program in the VM sends. */
   readonly readable: ReadableStream<Uint8Array>;
+  /** What it is sent. */
   readonly writable: WritableStream<Uint8Array>;
+  /** Ends both ways. */
   close(): void;
 }
 
@@ -200,6 +209,7 @@ export interface VmProvider {
    * each must name its own. Without it a VM that names an image cannot be made.
    */
   readonly images?: { readonly default: string | null };
+  /** Whether it can run here. Cheap enough to be asked every few seconds. */
   available(): Promise<ProviderAvailability>;
   /** Makes it and starts it. Called again with the same `vmId` and generation: the same VM. */
   create(spec: VmSpec, call: CreateCall): Promise<VmHandle>;
@@ -215,9 +225,12 @@ export interface VmProvider {
   list(signal: AbortSignal): Promise<VmSighting[]>;
   /** Runs a command to its end. All that it started ends with the signal. */
   exec(vm: VmHandle, request: ExecRequest, call: ProviderCall): Promise<ExecExit>;
+  /** Opens a PTY with a program in it. */
   terminal(vm: VmHandle, request: TerminalRequest, call: ProviderCall): Promise<TerminalProcess>;
   /** Throws `port_closed` where nothing listens. */
   connect(vm: VmHandle, port: number, call: ProviderCall): Promise<VmConnection>;
+  /** On what it listens now. */
   ports(vm: VmHandle, call: ProviderCall): Promise<VmPort[]>;
+  /** What it uses now, suspended or not. */
   stats(vm: VmHandle, call: ProviderCall): Promise<VmStats>;
 }

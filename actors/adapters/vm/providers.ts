@@ -9,11 +9,13 @@ import { untilAborted } from "./until_aborted.ts";
 /** How long an operation waits for one that was given up and does not end, ms. */
 const LET_GO_MS = 30_000;
 
+/** The providers of a server. */
 export class VmProviders {
   readonly #providers: ReadonlyMap<string, VmProvider>;
   /** The last operation on each VM that has one. */
   readonly #operations = new Map<string, Promise<void>>();
 
+  /** No two may have one name; the clock tells how long to wait for what was given up. */
   constructor(
     providers: readonly VmProvider[],
     readonly clock: Pick<Clock, "now" | "wake"> = systemClock,
@@ -21,6 +23,7 @@ export class VmProviders {
     this.#providers = new Map(providers.map((provider) => [provider.name, provider]));
   }
 
+  /** In the order in which they were given. */
   all(): VmProvider[] {
     return [...this.#providers.values()];
   }
