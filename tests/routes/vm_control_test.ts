@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type Message, SocketClient } from "../testing/socket_client.ts";
 import { openVmEdge, type VmEdge } from "./vm_edge.ts";
 
@@ -170,4 +170,15 @@ Deno.test("a control connection keeps its VM awake", async () => {
   assertEquals((await edge.system.get(address)).state, "running");
   await client.close();
   await edge.system.waitFor(address, ({ state }) => state === "sleeping", { timeoutMs: 10_000 });
+});
+
+Deno.test("a page of an allowed origin opens a WebSocket, one of another does not", async () => {
+  await using edge = await openVmEdge({ corsOrigins: ["https://pages.example"] });
+  const url = `${edge.url}/v1/vms/${await edge.vm()}/control`;
+  const headers = { origin: "https://pages.example" };
+  await using client = await SocketClient.open(url, { headers });
+  assertEquals((await call(client, { type: "port_forward_list" })).success, true);
+  await assertRejects(() =>
+    SocketClient.open(url, { headers: { origin: "https://other.example" } })
+  );
 });
