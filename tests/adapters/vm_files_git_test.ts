@@ -216,6 +216,18 @@ testInEachShell("nothing of the repository's own is run", async (stage, shell) =
   assert(!names.includes("sprung"), "A program of the repository was run");
 });
 
+testInEachShell("a linked work tree is a repository, too", async (stage, shell) => {
+  const main = `${stage.top}/main`;
+  await new Deno.Command("git", { args: ["init", "-q", "-b", "main", main] }).output();
+  await git(stage, "-C", main, "commit", "-q", "--allow-empty", "-m", "First");
+  await git(stage, "-C", main, "worktree", "add", "-q", "-b", "task", stage.repo);
+  await stage.write("new", "x\n");
+  const files = stage.files({ shell });
+  const { branch, changes } = await files.changes();
+  assertEquals([branch, changes.map(({ path }) => path)], ["task", ["new"]]);
+  assertStringIncludes(await diffOf(files), "+x\n");
+});
+
 testInEachShell(
   "what is no repository is refused, whatever lies around it",
   async (stage, shell) => {
