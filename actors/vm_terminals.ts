@@ -47,7 +47,7 @@ export function createVmTerminals(
           (signal) => provider.terminal(handle, { columns, rows }, { key: id, signal }),
         );
       const session = await sessions.open(record.id, { id, columns, rows, start });
-      const forget = onVmEnd(system, record.id, (reason) => session.close(reason));
+      const forget = onVmEnd(system, record.id, ({ reason }) => session.close(reason));
       void session.ended.then(forget);
       return session;
     },

@@ -9,6 +9,7 @@ import { VmFileError } from "../actors/vm_files.ts";
 import { type Api, type Call, mount } from "./endpoint.ts";
 import { isFailure, refusalOf } from "./errors.ts";
 import { boundedCalls } from "./lib/bounded_calls.ts";
+import { closeOfEnd } from "./lib/socket_end.ts";
 import { parseMessage } from "./lib/socket_messages.ts";
 import {
   CLOSE,
@@ -71,7 +72,7 @@ async function openControl(
 function serve(control: Control) {
   const { api, vms, vm, socket } = control;
   const letSleep = vms.keepAwake(vm);
-  const forget = onVmEnd(api.system, vm.record.id, (reason) => socket.close(CLOSE.gone, reason));
+  const forget = onVmEnd(api.system, vm.record.id, (end) => socket.close(...closeOfEnd(end)));
   socket.signal.addEventListener("abort", () => {
     letSleep();
     forget();

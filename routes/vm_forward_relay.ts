@@ -8,6 +8,7 @@ import type { OpenVm, VmAccess } from "../actors/vm_access.ts";
 import { onVmEnd } from "../actors/vm_end.ts";
 import type { ForwardSocket } from "../actors/vm_forward.ts";
 import type { Api } from "./endpoint.ts";
+import { closeOfEnd } from "./lib/socket_end.ts";
 import { CLOSE, type Socket, type SocketHandler } from "./lib/websocket.ts";
 
 export function relay(
@@ -21,7 +22,7 @@ export function relay(
 ): SocketHandler {
   const { system, config } = api;
   const letSleep = vms.keepAwake(vm);
-  const forget = onVmEnd(system, vm.record.id, (reason) => socket.close(CLOSE.gone, reason));
+  const forget = onVmEnd(system, vm.record.id, (end) => socket.close(...closeOfEnd(end)));
   const used = () => {
     vms.touch(vm.record.id, "activity").catch((error: Error) => {
       config.log("warn", "Cannot note that a VM is in use", { vm: vm.record.id, error });

@@ -12,6 +12,7 @@ import { isUpgrade, offeredProtocols, PROTOCOL } from "./websocket_protocols.ts"
 /** Why the server ends a connection; the numbers are ours from 4000 on (RFC 6455, 7.4.2). */
 export const CLOSE = {
   normal: 1000,
+  /** The server stops; what was worked in goes on. */
   goingAway: 1001,
   failed: 1011,
   /** It did not take what it was sent. */

@@ -182,3 +182,11 @@ Deno.test("a page of an allowed origin opens a WebSocket, one of another does no
     SocketClient.open(url, { headers: { origin: "https://other.example" } })
   );
 });
+
+Deno.test("a control connection is told when the server stops, which its VM outlives", async () => {
+  const edge = await openVmEdge();
+  const client = await open(edge, await edge.vm());
+  await edge.system.stop({ drainMs: 1_000 });
+  assertEquals(await client.closed, { code: 1001, reason: "the server stops" });
+  await edge.abandon();
+});

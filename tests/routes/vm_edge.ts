@@ -21,6 +21,8 @@ export type VmEdge = AsyncDisposable & {
   vm(input?: object): Promise<string>;
   /** Where the files of a VM lie on this machine. */
   workDir(vm: string): string;
+  /** Lets go of all when the system has stopped already. */
+  abandon(): Promise<void>;
 };
 
 export async function openVmEdge(config: Partial<AppConfig> = {}): Promise<VmEdge> {
@@ -51,6 +53,10 @@ export async function openVmEdge(config: Partial<AppConfig> = {}): Promise<VmEdg
       await system.spawn("vm", id, { id, provider: provider.name, createdAt, ...input });
       await system.waitFor(`vm:${id}`, ({ state }) => state === "running", { timeoutMs: 10_000 });
       return id;
+    },
+    async abandon() {
+      await server.shutdown();
+      await Deno.remove(home, { recursive: true });
     },
     async [Symbol.asyncDispose]() {
       for (let i = 1; i <= made; i++) {
