@@ -32,6 +32,10 @@ export const ORPHAN_GRACE_MS = 2_000;
 /** One look at the process table. */
 export const PROCESS_TABLE_MS = 10_000;
 
+/** Looks for a command in a VM that is to be signalled and may be about to begin. */
+export const MAX_SIGNAL_LOOKS = 5;
+export const SIGNAL_LOOK_MS = 200;
+
 /** Input that waits for a command which does not read. */
 export const MAX_WAITING_INPUT_BYTES = 1024 * 1024;
 /** Pauses, resumes and inputs kept while the workspace is made ready. */

@@ -17,7 +17,13 @@ import {
   type ExecutorInput,
   type ExecutorResult,
 } from "./executor.ts";
-import { MAX_KILL_GRACE_MS, MAX_STORED_BYTES, TAIL_BYTES } from "./executor_limits.ts";
+import {
+  MAX_KILL_GRACE_MS,
+  MAX_SIGNAL_LOOKS,
+  MAX_STORED_BYTES,
+  SIGNAL_LOOK_MS,
+  TAIL_BYTES,
+} from "./executor_limits.ts";
 import { createOutput, type Output } from "./output.ts";
 
 export type VmCommandOptions = {
@@ -90,10 +96,11 @@ async function runInVm(
     tailBytes: TAIL_BYTES,
   });
   const stdin = createStdin(input.interactive, output);
+  const signals = inOrder((signal) => sendSignal({ provider, handle, context, settings, signal }));
   context.receive((event) => {
     const signal = SIGNALS[event.type];
     if (signal === undefined) stdin.take(event);
-    else void signalAll({ provider, handle, context, signal }).catch(noted(settings, context));
+    else signals.add(signal);
   });
   await context.send({ type: "executor.started", workDir: handle.workDir });
   const exit = await execute({
@@ -175,15 +182,52 @@ async function signalAll(
     context: EffectContext;
     signal: string;
   },
-): Promise<void> {
+): Promise<number> {
   const marker = `${KEY_MARKER}=${context.key}`;
+  let count = "";
   await provider.exec(handle, {
     command: ["sh", "-c", SIGNAL_SCRIPT, "sh", marker, signal],
+    onOutput: ({ data }) => void (count += new TextDecoder().decode(data)),
   }, { key: `${context.key}/signal`, signal: context.signal });
+  return Number(count.trim());
 }
 
-function noted({ warn }: Settings, { address }: EffectContext): (error: unknown) => void {
-  return (error) => warn("Cannot signal a command in a VM", { address, reason: String(error) });
+/**
+ * One signal after the other: a pause that is held up, by the VM's own sleep say, must not come
+ * after the resume.
+ */
+function inOrder(send: (signal: string) => Promise<void>): { add(signal: string): void } {
+  let last = Promise.resolve();
+  return {
+    add(signal) {
+      last = last.then(() => send(signal));
+    },
+  };
+}
+
+/** Signals a command, which may be about to begin: then it is looked for again. */
+async function sendSignal(
+  { provider, handle, context, settings, signal }: {
+    provider: VmProvider;
+    handle: VmHandle;
+    context: EffectContext;
+    settings: Settings;
+    signal: string;
+  },
+): Promise<void> {
+  const { clock, warn } = settings;
+  try {
+    for (let look = 0; look < MAX_SIGNAL_LOOKS; look++) {
+      if (await signalAll({ provider, handle, context, signal }) > 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      clock.wake(clock.now() + SIGNAL_LOOK_MS, resolve);
+      await promise;
+    }
+  } catch (error) {
+    // Once the attempt is over nobody is left to be signalled.
+    if (context.signal.aborted) return;
+    warn("Cannot signal a command in a VM", { address: context.address, reason: String(error) });
+  }
 }
 
 function placeOf(
