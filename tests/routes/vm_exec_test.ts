@@ -39,7 +39,8 @@ async function linesOf(response: Response): Promise<Record<string, unknown>[]> {
 }
 
 Deno.test("POST …/exec answers how a command ended and what it wrote", async () => {
-  const { json, provider } = await openRunning();
+  await using world = await openRunning();
+  const { json, provider } = world;
   let read = "";
   let seen: ExecRequest | undefined;
   provider.run = async (request) => {
@@ -67,7 +68,8 @@ Deno.test("POST …/exec answers how a command ended and what it wrote", async (
 });
 
 Deno.test("POST …/exec wakes a sleeping VM and keeps it awake", async () => {
-  const { call, during, clock, system, provider } = await openRunning();
+  await using world = await openRunning();
+  const { call, during, clock, system, provider } = world;
   await clock.advance(600_000);
   assertEquals((await system.get("vm:vm_1")).state, "sleeping");
   provider.run = hanging("");
@@ -79,7 +81,8 @@ Deno.test("POST …/exec wakes a sleeping VM and keeps it awake", async () => {
 });
 
 Deno.test("POST …/exec ends a command whose time is over, and answers what it wrote", async () => {
-  const { call, during, provider } = await openRunning();
+  await using world = await openRunning();
+  const { call, during, provider } = world;
   provider.run = hanging("so far\n");
   const body = { command: ["x"], timeoutMs: 5_000 };
   const whole = await (await during(call("POST", EXEC, { body }), 5_000)).json();
@@ -98,7 +101,8 @@ Deno.test("POST …/exec ends a command whose time is over, and answers what it 
 
 Deno.test("POST …/exec ends its command when the caller goes", async () => {
   for (const headers of [{}, NDJSON]) {
-    const { call, clock, provider } = await openRunning();
+    await using world = await openRunning();
+    const { call, clock, provider } = world;
     const caller = new AbortController();
     const ended = Promise.withResolvers<void>();
     provider.run = async (request, call) => {
@@ -121,7 +125,8 @@ Deno.test("POST …/exec ends its command when the caller goes", async () => {
 });
 
 Deno.test("POST …/exec keeps the beginning and the end of a long output", async () => {
-  const { json, provider } = await openRunning();
+  await using world = await openRunning();
+  const { json, provider } = world;
   const all = `BEGIN${"é".repeat(200_000)}END`;
   const data = bytes(all);
   const pieces: ["stdout", Uint8Array][] = [];
@@ -142,7 +147,8 @@ Deno.test("POST …/exec keeps the beginning and the end of a long output", asyn
 });
 
 Deno.test("POST …/exec carries bytes that are no text", async () => {
-  const { call, json, provider } = await openRunning();
+  await using world = await openRunning();
+  const { call, json, provider } = world;
   const binary = new Uint8Array([0, 255, 254, 10]);
   provider.run = writing(["stderr", binary], ["stdout", bytes("text\n")]);
   const body = { command: ["x"] };
@@ -157,7 +163,8 @@ Deno.test("POST …/exec carries bytes that are no text", async () => {
 });
 
 Deno.test("POST …/exec puts characters together that come in pieces", async () => {
-  const { call, provider } = await openRunning();
+  await using world = await openRunning();
+  const { call, provider } = world;
   const euro = bytes("€\n");
   provider.run = writing(
     ["stdout", euro.slice(0, 1)],
@@ -175,7 +182,8 @@ Deno.test("POST …/exec puts characters together that come in pieces", async ()
 });
 
 Deno.test("POST …/exec streams lines as they come, and a prompt after a while", async () => {
-  const { call, clock, provider } = await openRunning();
+  await using world = await openRunning();
+  const { call, clock, provider } = world;
   provider.run = hanging("hello\nname? ");
   const response = await call("POST", EXEC, { body: { command: ["x"] }, headers: NDJSON });
   assertEquals(response.headers.get("content-type"), "application/x-ndjson");
@@ -191,7 +199,8 @@ Deno.test("POST …/exec streams lines as they come, and a prompt after a while"
 
 Deno.test("POST …/exec takes secrets out, in pieces, at a cut and in what is no text", async () => {
   const redact = createRedactor({ values: ["hunter2hunter2"] });
-  const { call, json, provider } = await openRunning({ redact });
+  await using world = await openRunning({ redact });
+  const { call, json, provider } = world;
   const secret = bytes("hunter2hunter2");
   provider.run = writing(["stdout", secret.slice(0, 5)], ["stdout", secret.slice(5)]);
   const body = { command: ["x"] };
@@ -224,7 +233,8 @@ const FAILURES = [
 
 for (const [code, status] of FAILURES) {
   Deno.test(`POST …/exec answers ${status} where its provider says ${code}`, async () => {
-    const { call, provider } = await openRunning();
+    await using world = await openRunning();
+    const { call, provider } = world;
     provider.run = () => Promise.reject(new ProviderError(code, "Cannot run it"));
     const response = await call("POST", EXEC, { body: { command: ["x"] } });
     assertEquals(response.headers.has("retry-after"), code === "unreachable");
@@ -239,7 +249,8 @@ for (const [code, status] of FAILURES) {
 }
 
 Deno.test("POST …/exec runs a command once for a key, and streams only without one", async () => {
-  const { call, json, provider } = await openRunning();
+  await using world = await openRunning();
+  const { call, json, provider } = world;
   const options = { body: { command: ["x"] }, headers: { "idempotency-key": "k" } };
   const first = await json("POST", EXEC, options);
   assertEquals(await json("POST", EXEC, options), first);
@@ -250,7 +261,8 @@ Deno.test("POST …/exec runs a command once for a key, and streams only without
 });
 
 Deno.test("POST …/exec says that a VM cannot be used before it streams anything", async () => {
-  const { call, json, clock } = await openRunning();
+  await using world = await openRunning();
+  const { call, json, clock } = world;
   await json("DELETE", "/v1/vms/vm_1");
   await clock.settle();
   for (const headers of [{}, NDJSON]) {
@@ -278,7 +290,8 @@ const BAD: readonly [object, string][] = [
 ];
 
 Deno.test("POST …/exec refuses what is no command", async () => {
-  const { call, provider } = await openRunning();
+  await using world = await openRunning();
+  const { call, provider } = world;
   for (const [body, pointer] of BAD) {
     const problem = await problemOf(await call("POST", EXEC, { body }));
     const pointers = (problem.errors as { pointer: string }[]).map((fault) => fault.pointer);

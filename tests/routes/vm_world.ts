@@ -53,7 +53,7 @@ export class AbsentVmProvider extends FakeVmProvider {
   }
 }
 
-export type VmWorld = Omit<World, "crash"> & {
+export type VmWorld = AsyncDisposable & Omit<World, "crash"> & {
   provider: ScriptedVmProvider;
   absent: AbsentVmProvider;
   call(method: string, path: string, options?: VmCallOptions): Promise<Response>;
@@ -107,6 +107,12 @@ export async function openVmWorld(options: Partial<AppConfig> = {}): Promise<VmW
     during: async (request, ms = 0) => {
       await clock.advance(ms);
       return await request;
+    },
+    [Symbol.asyncDispose]: async () => {
+      const stopped = system.stop({ drainMs: 0 });
+      await clock.settle();
+      await stopped;
+      await clock.settle();
     },
   };
 }

@@ -7,7 +7,8 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
 Deno.test("POST /v1/vms makes a VM that comes up", async () => {
-  const { call, json, clock } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json, clock } = world;
   const made = await call("POST", "/v1/vms", {
     body: { title: "Mine", labels: { team: "web" }, env: { TOKEN: "s3cret" }, network: "full" },
   });
@@ -28,7 +29,8 @@ Deno.test("POST /v1/vms makes a VM that comes up", async () => {
 });
 
 Deno.test("POST /v1/vms answers one key with one VM", async () => {
-  const { json, provider, clock } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { json, provider, clock } = world;
   const options = { body: {}, headers: { "idempotency-key": "k" }, status: 201 };
   const first = await json("POST", "/v1/vms", options);
   const second = await json("POST", "/v1/vms", options);
@@ -68,7 +70,8 @@ const BAD: readonly [object, number, string][] = [
 ];
 
 Deno.test("POST /v1/vms refuses what no VM can be made of, and points at it", async () => {
-  const { call, provider } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, provider } = world;
   for (const [body, status, pointer] of BAD) {
     const problem = await problemOf(await call("POST", "/v1/vms", { body }));
     const pointers = (problem.errors as { pointer: string }[]).map((fault) => fault.pointer);
@@ -79,7 +82,8 @@ Deno.test("POST /v1/vms refuses what no VM can be made of, and points at it", as
 });
 
 Deno.test("POST /v1/vms lets each timer be turned off, and takes 0 for the default", async () => {
-  const { json } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { json } = world;
   const idle = { sleepMs: null, recycleMs: 0, notifyBeforeMs: 5 * MINUTE };
   const vm = await json("POST", "/v1/vms", { body: { idle }, status: 201 });
   assertEquals(vm.idle, { sleepMs: null, recycleMs: 7 * DAY, notifyBeforeMs: 5 * MINUTE });
@@ -89,7 +93,8 @@ Deno.test("POST /v1/vms lets each timer be turned off, and takes 0 for the defau
 });
 
 Deno.test("POST /v1/vms says why a provider cannot run here, and asks it only now and then", async () => {
-  const { call, json, clock, absent } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json, clock, absent } = world;
   const problem = await problemOf(await call("POST", "/v1/vms", { body: { provider: "absent" } }));
   assertEquals([problem.status, problem.reason], [409, "Install it"]);
   assertEquals(problem.detail, 'Cannot make a VM with provider "absent": Install it');
@@ -109,7 +114,8 @@ Deno.test("POST /v1/vms says why a provider cannot run here, and asks it only no
 });
 
 Deno.test("GET /v1/vm-providers answers for a provider that does not", async () => {
-  const { call, during, provider } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, during, provider } = world;
   provider.available = () => new Promise(() => {});
   const response = await during(call("GET", "/v1/vm-providers"), 10_000);
   const { items } = await response.json();
@@ -118,7 +124,8 @@ Deno.test("GET /v1/vm-providers answers for a provider that does not", async () 
 });
 
 Deno.test("POST /v1/vms takes an image's default, and the server's provider", async () => {
-  const { json } = await openVmWorld({ vmDefaults: { provider: "podman", network: "full" } });
+  await using world = await openVmWorld({ vmDefaults: { provider: "podman", network: "full" } });
+  const { json } = world;
   const vm = await json("POST", "/v1/vms", { body: {}, status: 201 });
   assertEquals([vm.provider, vm.image, vm.network], ["podman", "debian:12", "full"]);
   const own = await json("POST", "/v1/vms", {
@@ -129,7 +136,8 @@ Deno.test("POST /v1/vms takes an image's default, and the server's provider", as
 });
 
 Deno.test("GET /v1/vms finds by state, label, provider and workspace, page by page", async () => {
-  const { json, clock } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { json, clock } = world;
   await json("PUT", "/v1/workspaces/web", { body: {}, status: 201 });
   const bodies = [
     { id: "vm_a", labels: { team: "web" }, workspace: "web" },
@@ -158,7 +166,8 @@ Deno.test("GET /v1/vms finds by state, label, provider and workspace, page by pa
 });
 
 Deno.test("GET /v1/vms/{id} waits until the VM has come to rest", async () => {
-  const { call, json, clock, provider } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json, clock, provider } = world;
   const gate = Promise.withResolvers<void>();
   provider.before = () => gate.promise;
   await json("POST", "/v1/vms", { body: { id: "vm_1" }, status: 201 });
@@ -172,7 +181,8 @@ Deno.test("GET /v1/vms/{id} waits until the VM has come to rest", async () => {
 });
 
 Deno.test("POST …/wake answers when the VM is up, for all who ask", async () => {
-  const { json, clock, running, provider } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { json, clock, running, provider } = world;
   await running();
   await clock.advance(10 * MINUTE);
   assertEquals((await json("GET", "/v1/vms/vm_1")).state, "sleeping");
@@ -188,7 +198,8 @@ Deno.test("POST …/wake answers when the VM is up, for all who ask", async () =
 });
 
 Deno.test("POST …/wake says why a VM cannot be woken", async () => {
-  const { call, clock, running, provider, during } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, clock, running, provider, during } = world;
   await running();
   await clock.advance(10 * MINUTE);
   provider.before = ({ operation }) => {
@@ -203,7 +214,8 @@ Deno.test("POST …/wake says why a VM cannot be woken", async () => {
 });
 
 Deno.test("POST …/sleep answers when the VM sleeps, and says when its provider could not", async () => {
-  const { call, json, running, provider, during } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json, running, provider, during } = world;
   await running();
   provider.before = ({ operation }) => {
     if (operation === "suspend") throw new ProviderError("failed", "It does not stop");
@@ -220,7 +232,8 @@ Deno.test("POST …/sleep answers when the VM sleeps, and says when its provider
 });
 
 Deno.test("POST …/sleep names the tasks that work in the VM", async () => {
-  const { call, running, system } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, running, system } = world;
   await running();
   // Whatever is there may hold a VM: a task would end at once without its kind.
   await system.send("vm:vm_1", { type: "vm.attach", task: "vm:vm_1" });
@@ -231,7 +244,8 @@ Deno.test("POST …/sleep names the tasks that work in the VM", async () => {
 });
 
 Deno.test("POST …/recycle twice recycles once, and DELETE does the same", async () => {
-  const { json, running, provider, clock } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { json, running, provider, clock } = world;
   await running();
   const first = await json("POST", "/v1/vms/vm_1/recycle", { body: { method: "force" } });
   assertEquals([first.state, first.method], ["recycling", "force"]);
@@ -244,7 +258,8 @@ Deno.test("POST …/recycle twice recycles once, and DELETE does the same", asyn
 });
 
 Deno.test("POST …/retry makes a failed VM anew, and is refused otherwise", async () => {
-  const { call, json, clock, provider } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json, clock, provider } = world;
   provider.before = ({ operation }) => {
     if (operation === "create") throw new ProviderError("invalid", "No such image");
   };
@@ -260,7 +275,8 @@ Deno.test("POST …/retry makes a failed VM anew, and is refused otherwise", asy
 });
 
 Deno.test("a VM's commands heed If-Match", async () => {
-  const { call, running } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, running } = world;
   await running();
   const headers = { "if-match": '"0"' };
   for (const action of ["wake", "wake?wait=false", "sleep", "recycle", "retry"]) {
@@ -271,7 +287,8 @@ Deno.test("a VM's commands heed If-Match", async () => {
 });
 
 Deno.test("GET …/stats neither wakes a VM nor keeps it awake, GET …/ports wakes it", async () => {
-  const { call, json, running, clock, system, during } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json, running, clock, system, during } = world;
   await running();
   const { revision } = await system.get("vm:vm_1");
   assertEquals((await json("GET", "/v1/vms/vm_1/stats")).memoryBytes, null);
@@ -289,7 +306,8 @@ Deno.test("GET …/stats neither wakes a VM nor keeps it awake, GET …/ports wa
 });
 
 Deno.test("GET …/log tells how the VM was made", async () => {
-  const { call, json, running, clock } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json, running, clock } = world;
   await running();
   await clock.advance(1_000);
   const text = await (await call("GET", "/v1/vms/vm_1/log")).text();
@@ -302,7 +320,8 @@ Deno.test("GET …/log tells how the VM was made", async () => {
 });
 
 Deno.test("GET …/events follows a VM to its end, from where the reader left off", async () => {
-  const { call, json, running, clock } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json, running, clock } = world;
   await running({ env: { TOKEN: "s3cret" } });
   const response = await call("GET", "/v1/vms/vm_1/events");
   assertEquals(response.headers.get("content-type"), "text/event-stream");
@@ -325,6 +344,7 @@ Deno.test("GET …/events follows a VM to its end, from where the reader left of
 });
 
 Deno.test("a server without VMs has no paths for them", async () => {
-  const { call } = await openVmWorld({ vms: null });
+  await using world = await openVmWorld({ vms: null });
+  const { call } = world;
   assertEquals((await call("GET", "/v1/vms")).status, 404);
 });

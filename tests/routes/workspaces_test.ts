@@ -6,7 +6,8 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
 Deno.test("PUT /v1/workspaces/{name} makes a workspace, and then says it anew", async () => {
-  const { call, json } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json } = world;
   const vm = { provider: "podman", image: "alpine", env: { TOKEN: "s3cret" } };
   const made = await call("PUT", "/v1/workspaces/web", { body: { vm } });
   assertEquals([made.status, made.headers.get("location")], [201, "/v1/workspaces/web"]);
@@ -21,7 +22,8 @@ Deno.test("PUT /v1/workspaces/{name} makes a workspace, and then says it anew", 
 });
 
 Deno.test("PATCH /v1/workspaces/{name} changes only what it names", async () => {
-  const { call, json, clock, provider } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json, clock, provider } = world;
   const vm = { repo: "https://example.com/a.git", ref: "main", env: { TOKEN: "s3cret" } };
   await json("PUT", "/v1/workspaces/web", { body: { vm }, status: 201 });
   const body = { vm: { ref: null, network: "full", idle: { sleepMs: null } } };
@@ -44,7 +46,8 @@ Deno.test("PATCH /v1/workspaces/{name} changes only what it names", async () => 
 });
 
 Deno.test("workspaces heed If-Match", async () => {
-  const { call } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call } = world;
   const match = (revision: string) => ({ body: { vm: {} }, headers: { "if-match": revision } });
   assertEquals((await call("PUT", "/v1/workspaces/web", match('"1"'))).status, 412);
   const made = await call("PUT", "/v1/workspaces/web", match("*"));
@@ -66,7 +69,8 @@ const BAD: readonly [object, number, string][] = [
 ];
 
 Deno.test("a workspace refuses what no VM can be made of, and points at it", async () => {
-  const { call, json } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json } = world;
   await json("PUT", "/v1/workspaces/there", { body: {}, status: 201 });
   for (const [method, name] of [["PUT", "new"], ["PATCH", "there"]] as const) {
     for (const [body, status, pointer] of BAD) {
@@ -81,7 +85,7 @@ Deno.test("a workspace refuses what no VM can be made of, and points at it", asy
 });
 
 Deno.test("a VM takes what it does not say from its workspace, and then from the server", async () => {
-  const { json } = await openVmWorld({
+  await using world = await openVmWorld({
     vmDefaults: {
       network: "full",
       resources: { cpus: 1, memoryMiB: 256, diskMiB: 100 },
@@ -89,6 +93,7 @@ Deno.test("a VM takes what it does not say from its workspace, and then from the
       env: { A: "server", S: "server" },
     },
   });
+  const { json } = world;
   const vm = {
     provider: "podman",
     image: "alpine",
@@ -119,7 +124,8 @@ Deno.test("a VM takes what it does not say from its workspace, and then from the
 });
 
 Deno.test("a VM's own timers are checked together with those that it takes", async () => {
-  const { call, json } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { call, json } = world;
   const vm = { idle: { sleepMs: 30 * MINUTE } };
   await json("PUT", "/v1/workspaces/web", { body: { vm }, status: 201 });
   const body = { workspace: "web", idle: { recycleMs: 20 * MINUTE } };
@@ -128,7 +134,8 @@ Deno.test("a VM's own timers are checked together with those that it takes", asy
 });
 
 Deno.test("a VM keeps what it was made with when its workspace changes", async () => {
-  const { json } = await openVmWorld();
+  await using world = await openVmWorld();
+  const { json } = world;
   await json("PUT", "/v1/workspaces/web", { body: { vm: { network: "full" } }, status: 201 });
   const body = { id: "vm_1", workspace: "web" };
   await json("POST", "/v1/vms", { body, status: 201 });
