@@ -106,16 +106,18 @@ Deno.test("exec() waits for a command that has closed its output", async () => {
 });
 
 Deno.test("exec() that is given up ends the command, and only then throws the reason", async () => {
-  const begun = Promise.withResolvers<void>();
   const daemon = commands(async (connection) => {
-    begun.resolve();
+    await write(connection, frame(1, "on"));
     await hang(connection);
   });
   await withDaemon(daemon, async ({ provider, docker }) => {
     const giveUp = new AbortController();
-    const running = provider.exec(VM, { command: ["x"], killGraceMs: 0 }, call(giveUp.signal));
-    await begun.promise;
-    giveUp.abort(new Error("enough"));
+    const request: ExecRequest = {
+      command: ["x"],
+      killGraceMs: 0,
+      onOutput: () => giveUp.abort(new Error("enough")),
+    };
+    const running = provider.exec(VM, request, call(giveUp.signal));
     await assertRejects(() => running, Error, "enough");
     assertEquals(signalsIn(docker), ["TERM", "KILL"]);
   });

@@ -74,6 +74,12 @@ Deno.test("GreetingReader takes what a runtime says in place of a greeting as it
   );
 });
 
+Deno.test("GreetingReader takes no greeting with another's marker", () => {
+  const reader = new GreetingReader(newMarker());
+  reader.take({ stream: "stderr", data: new TextEncoder().encode(`${newMarker()}o`) });
+  assertEquals(reader.greeting, undefined);
+});
+
 Deno.test("exitOf() takes 128 and a signal for that signal, and all else for an exit code", () => {
   assertEquals(exitOf(137), { exitCode: null, signal: "SIGKILL" });
   assertEquals(exitOf(143), { exitCode: null, signal: "SIGTERM" });

@@ -78,7 +78,9 @@ withPodman("find() ends the commands of an earlier server, and nothing else", as
 withPodman("resume() ends what could not be ended while the VM slept", async (world) => {
   const { provider, create } = world;
   const vm = await create();
-  const seconds = uniqueSeconds();
+  const [seconds = "", stays = ""] = [1, 2].map(uniqueSeconds);
+  const other = start(provider, vm, { command: sh(`echo on; sleep ${stays}; true`) });
+  await other.shows("on\n");
   const stop = new AbortController();
   const { ended, shows } = start(provider, vm, {
     command: sh(`echo on; sleep ${seconds}; true`),
@@ -90,7 +92,11 @@ withPodman("resume() ends what could not be ended while the VM slept", async (wo
   await assertRejects(() => ended, Error, "enough");
   assertEquals(world.warnings, ["Cannot end a command"]);
   await provider.resume(vm, call());
-  assert(!(await world.commandLines(vm)).includes(seconds));
+  const lines = await world.commandLines(vm);
+  assert(!lines.includes(seconds), lines);
+  assertStringIncludes(lines, stays);
+  await provider.delete(vm.vmId, call());
+  await Promise.allSettled([other.ended]);
 });
 
 withPodman("create() starts a VM again that stopped with its daemon", async (world) => {
