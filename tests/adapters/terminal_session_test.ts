@@ -41,9 +41,11 @@ function program() {
     typed,
     /** Resolves when it was taken from the program. */
     say: (text: string) => writer.write(encoder.encode(text)),
-    exit: async (exitCode: number) => {
-      await writer.close();
+    /** What it wrote may not have been taken yet. */
+    exit: (exitCode: number) => {
+      const written = writer.close();
       exited.resolve({ exitCode, signal: null });
+      return written;
     },
     /** Ends, and leaves the terminal open. */
     leave: () => exited.resolve({ exitCode: 0, signal: null }),
