@@ -92,13 +92,15 @@ async function tryControl(
   if (control !== "tree" && first !== undefined) places.push({ own: first, version: 1 });
   if (second !== undefined) places.push({ own: second, version: 2 });
   if (control === "tree" && first !== undefined) places.push({ own: first, version: 1 });
-  let reason = `no control group hierarchy with ${control} is mounted; mount cgroup2`;
+  const refusals: string[] = [];
   for (const place of places) {
     const refusal = await tryPlace(place, control, signal);
     if (refusal === null) return { place, reason: null };
-    reason = refusal;
+    refusals.push(refusal);
   }
-  return { place: null, reason };
+  const none = `no control group hierarchy with ${control} is mounted; mount cgroup2`;
+  // The first is the one that has the controller.
+  return { place: null, reason: refusals[0] ?? none };
 }
 
 async function tryPlace(
