@@ -5,12 +5,12 @@
 import { z } from "@hono/zod-openapi";
 import type { ExecExit, ExecRequest } from "../actors/adapters/vm/provider.ts";
 import { UNFINISHED_LINE_MS } from "../actors/adapters/executor/executor_limits.ts";
+import { createKeeper, createShower, type Shown } from "../actors/shown_bytes.ts";
 import type { VmAccess } from "../actors/vm_access.ts";
 import { type Answer, answer } from "./answer.ts";
 import { type Api, type Call, mount } from "./endpoint.ts";
 import { ProblemError, refusalOf } from "./errors.ts";
 import { boundedRecord, Text, VariableName } from "./fields.ts";
-import { createKeeper, createShower, type Shown } from "./lib/bytes_shown.ts";
 import {
   EXEC_CUT_LEAD_BYTES,
   EXEC_OUTPUT_BYTES,

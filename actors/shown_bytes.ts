@@ -3,13 +3,8 @@
  * base64. Secrets are taken out of both.
  */
 import { Buffer, isUtf8 } from "node:buffer";
-import { createRedactingStream, type Redactor } from "../../actors/adapters/redact.ts";
-import {
-  byteLength,
-  decode,
-  firstBytes,
-  lastBytes,
-} from "../../actors/adapters/executor/text_bytes.ts";
+import { createRedactingStream, type Redactor } from "./adapters/redact.ts";
+import { byteLength, decode, firstBytes, lastBytes } from "./adapters/executor/text_bytes.ts";
 
 /** Bytes as JSON carries them. */
 export type Shown = { data: string; encoding: "utf8" | "base64" };
