@@ -8,6 +8,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { unlessAborted } from "../executor/waiting.ts";
 import { deadline } from "./docker_deadline.ts";
 import {
+  ENGINE_ADDRESS,
   MAX_ANSWER_BYTES,
   MAX_API_VERSION,
   MIN_API_VERSION,
@@ -51,13 +52,6 @@ export type DockerApi = {
     take: (response: Response, alive: () => void) => Promise<T>,
   ): Promise<T>;
 };
-
-/**
- * An address that is kept for examples, since Deno looks up the URL's host even where a socket is
- * used in its place: a name would wait for a name server now and then. The server needs leave for
- * this address as for the socket.
- */
-const NOWHERE = "192.0.2.1";
 
 /** Opens nothing yet: the first request does. */
 export function createDockerApi({ socket, clock }: { socket: string; clock: Clock }): DockerApi {
@@ -134,7 +128,7 @@ async function exchange<T>(
       proxy: { transport: "unix", path: socket },
       poolMaxIdlePerHost: 0,
     });
-    const response = await fetch(`http://${NOWHERE}${path}?${parameters}`, {
+    const response = await fetch(`http://${ENGINE_ADDRESS}${path}?${parameters}`, {
       client,
       method,
       signal: limit.signal,

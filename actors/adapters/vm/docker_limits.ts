@@ -1,5 +1,12 @@
 /** Every bound of the `docker` provider beside those that all share, named with its unit. */
 
+/**
+ * The host and port in our URLs, which nobody is asked for: an address that is kept for examples.
+ * Deno looks up the host of a URL even where a socket is used in its place, so that a name would
+ * wait for a name server now and then; and it wants leave for it, as for the socket.
+ */
+export const ENGINE_ADDRESS = "192.0.2.1:80";
+
 /** The oldest version of the API that has all we use, and the newest that we know. */
 export const MIN_API_VERSION = "1.40";
 export const MAX_API_VERSION = "1.47";
