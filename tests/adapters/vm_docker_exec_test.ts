@@ -1,6 +1,10 @@
 /** Commands in VMs of the `docker` provider on a daemon that hangs up, hangs or goes away. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { ExecRequest } from "../../actors/adapters/vm/provider.ts";
+import type {
+  ExecRequest,
+  ProviderErrorCode,
+  VmProvider,
+} from "../../actors/adapters/vm/provider.ts";
 import {
   type FakeAnswer,
   type FakeDocker,
@@ -14,10 +18,11 @@ import {
 import { ManualClock } from "../testing/manual_clock.ts";
 import { call, rejects, VM, withDaemon } from "./vm_docker_bench.ts";
 
-/** A daemon on which every command of ours does `run` after its greeting. */
+/** A daemon on which every command of ours does `run` after its greeting, which says `ok`. */
 function commands(
   run: (connection: Deno.UnixConn) => Promise<void>,
   rest: (request: FakeRequest) => FakeAnswer | undefined = () => undefined,
+  { greeting = "o" } = {},
 ): (request: FakeRequest) => FakeAnswer | undefined {
   let marker = "";
   return (request) => {
@@ -29,7 +34,9 @@ function commands(
     if (request.path === "/exec/script/start") return upgraded(() => Promise.resolve());
     if (request.path !== "/exec/mine/start") return rest(request);
     return upgraded(async (connection) => {
-      await write(connection, frame(2, `${marker}o`));
+      const said = `${marker}${greeting}`;
+      // A terminal has one stream, and no frames.
+      await write(connection, request.body.Tty === true ? said : frame(2, said));
       await run(connection);
     });
   };
@@ -59,6 +66,30 @@ Deno.test("exec() passes on output and exit code", async () => {
     assertEquals(output, "stdout hello");
     assertEquals(signalsIn(docker), []);
   });
+});
+
+Deno.test("commands that cannot begin say why", async () => {
+  const attempts = {
+    exec: (provider: VmProvider) => provider.exec(VM, { command: ["x"], cwd: "sub" }, call()),
+    terminal: (provider: VmProvider) => provider.terminal(VM, { columns: 8, rows: 2 }, call()),
+    connect: (provider: VmProvider) => provider.connect(VM, 80, call()),
+  };
+  const table: [keyof typeof attempts, letter: string, code: ProviderErrorCode, text: string][] = [
+    ["exec", "d", "cwd_not_found", "there is no directory /workspace/sub"],
+    ["exec", "c", "command_not_found", "there is no such program"],
+    ["exec", "x", "command_not_found", "it is not executable"],
+    ["terminal", "d", "cwd_not_found", "/workspace is not there"],
+    ["terminal", "c", "command_not_found", "the VM's shell is not there"],
+    ["connect", "p", "port_closed", "nothing listens there"],
+    ["connect", "r", "failed", "none of nc, socat and bash"],
+  ];
+  for (const [method, greeting, code, text] of table) {
+    const daemon = commands(() => Promise.resolve(), undefined, { greeting });
+    await withDaemon(daemon, async ({ provider, docker }) => {
+      assertStringIncludes(await rejects(attempts[method](provider), code), text);
+      assertEquals(signalsIn(docker), [], "it has ended by itself");
+    });
+  }
 });
 
 Deno.test("exec() whose connection is cut ends the command, and says so", async () => {
