@@ -79,8 +79,10 @@ async function change(
     const refused = await failureOf(() => provider[to](handle as VmHandle, callOf(context)));
     context.signal.throwIfAborted();
     const seen = await provider.find(vmId, context.signal);
-    if (seen === undefined) {
-      throw new ProviderError("not_found", `Cannot ${to} vm "${vmId}": it is gone at "${name}"`);
+    // What has stopped has lost what was in it, as what is gone has.
+    if (seen === undefined || seen.state === "stopped") {
+      const how = seen === undefined ? "is gone" : "has stopped";
+      throw new ProviderError("not_found", `Cannot ${to} vm "${vmId}": it ${how} at "${name}"`);
     }
     const wanted = to === "suspend" ? "suspended" : "running";
     if (seen.state === wanted) return null;
