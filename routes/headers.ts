@@ -4,7 +4,12 @@ const COMMON: { readonly [name: string]: string } = {
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",
+};
+
+/** What is set where an answer says nothing else. */
+const DEFAULTS: { readonly [name: string]: string } = {
   "cross-origin-resource-policy": "same-origin",
+  "cache-control": "no-store",
 };
 
 /** For data: nothing in it may run. */
@@ -30,6 +35,8 @@ export function secure(headers: Headers, requestId: string): void {
   if (!headers.has("content-security-policy")) {
     headers.set("content-security-policy", DATA_POLICY);
   }
-  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+  for (const [name, value] of Object.entries(DEFAULTS)) {
+    if (!headers.has(name)) headers.set(name, value);
+  }
   headers.set("x-request-id", requestId);
 }

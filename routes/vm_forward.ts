@@ -116,7 +116,10 @@ async function passHttp(forward: Forward): Promise<Response> {
   const { status, headers, body } = await handshake.promise;
   const isEmpty = EMPTY.includes(status) || method === "HEAD";
   if (isEmpty) await body.cancel();
-  return new Response(isEmpty ? null : body, { status, headers: answerHeaders(headers, place) });
+  return new Response(isEmpty ? null : body, {
+    status,
+    headers: answerHeaders(headers, place, raw.headers.get("origin")),
+  });
 }
 
 async function passSocket(forward: Forward): Promise<Response> {

@@ -72,8 +72,16 @@ export function requestHeaders(
   ];
 }
 
-/** Headers of the answer as the caller gets it. */
-export function answerHeaders(headers: HeaderList, place: ForwardPlace): Headers {
+/**
+ * Headers of the answer as the caller gets it. `origin` is that of the page that asks. A page from
+ * a VM is of origin `null`, and may have its own parts: whoever else is of that origin would have
+ * to know the VM's id.
+ */
+export function answerHeaders(
+  headers: HeaderList,
+  place: ForwardPlace,
+  origin: string | null = null,
+): Headers {
   const connection = headers.filter(([name]) => name.toLowerCase() === "connection");
   const dropped = new Set([
     ...HOP_BY_HOP,
@@ -87,6 +95,8 @@ export function answerHeaders(headers: HeaderList, place: ForwardPlace): Headers
     passed.append(name, lower === "location" ? relocated(value, place) : value);
   }
   passed.set("content-security-policy", SANDBOX);
+  passed.set("cross-origin-resource-policy", "cross-origin");
+  if (origin === "null") passed.set("access-control-allow-origin", "null");
   return passed;
 }
 

@@ -110,6 +110,23 @@ Deno.test("forwarding lets nothing of the answer reach beyond its page", async (
   assertEquals([headers.get("x-own"), headers.get("x-frame-options")], ["kept", "DENY"]);
 });
 
+Deno.test("a page from a VM is given its own parts, and reads nothing of ours", async () => {
+  await using target = await openTarget();
+  const { edge, path } = target;
+  const policies = async (where: string, origin: string) => {
+    const response = await edge.fetch(where, { headers: { origin } });
+    await response.body?.cancel();
+    const { headers } = response;
+    return [
+      headers.get("cross-origin-resource-policy"),
+      headers.get("access-control-allow-origin"),
+    ];
+  };
+  assertEquals(await policies(`${path}/app.js`, "null"), ["cross-origin", "null"]);
+  assertEquals(await policies(`${path}/app.js`, "https://other.example"), ["cross-origin", null]);
+  assertEquals(await policies("/v1/vms", "null"), ["same-origin", null]);
+});
+
 Deno.test("forwarding keeps redirects within the port's paths", async () => {
   await using target = await openTarget();
   const { edge, path, port } = target;
@@ -308,6 +325,10 @@ Deno.test("answerHeaders() keeps several of one name, and drops what the connect
     ["X-Hop", "1"],
     ["Transfer-Encoding", "chunked"],
   ], place);
-  assertEquals([...headers.keys()], ["content-security-policy", "vary"]);
+  assertEquals([...headers.keys()], [
+    "content-security-policy",
+    "cross-origin-resource-policy",
+    "vary",
+  ]);
   assertEquals(headers.get("vary"), "a, b");
 });
