@@ -201,7 +201,11 @@ const waking = vmSetup.createStateConfig({
 
 const life = vmSetup.createStateConfig({
   description: "From its making until it is recycled.",
-  on: { "actor.ended": { actions: "dropTask" } },
+  on: {
+    "actor.ended": { actions: "dropTask" },
+    // Also where it cannot sleep now: the use may stand for others after it can.
+    "vm.used": { guard: "isNewUse", actions: "noteUse" },
+  },
   initial: "starting",
   states: {
     starting,

@@ -58,6 +58,30 @@ Deno.test("vm is recycled never before its time since the last activity, and at 
   }
 });
 
+Deno.test("vm.used that could not count yet stands for those right after it all the same", async () => {
+  for (const phase of ["held", "waking"]) {
+    const vms = await VmStage.start();
+    await vms.make();
+    if (phase === "held") await vms.send({ type: "vm.attach", task: "vm:vm_1" });
+    else {
+      await vms.send({ type: "vm.sleep" });
+      await vms.pass(1);
+      vms.provider.before = async ({ operation }) => {
+        if (operation === "resume") await vms.stage.clock.sleep(1_000, vms.stage.nature);
+      };
+      await vms.send({ type: "vm.wake" });
+    }
+    const notedAt = vms.now;
+    await vms.use();
+    await vms.pass(1_000);
+    if (phase === "held") await vms.send({ type: "vm.release", task: "vm:vm_1" });
+    // A use between the two is not noted: the first one was noted a moment ago.
+    await vms.until("sleeping", HOUR);
+    const { updatedAt } = await vms.record();
+    assertEquals(updatedAt - notedAt, 10 * MINUTE + 30_000, phase);
+  }
+});
+
 Deno.test("vm with its timers turned off never sleeps and is never recycled", async () => {
   const vms = await VmStage.start();
   await vms.make({ idle: { sleepMs: null, recycleMs: null } });

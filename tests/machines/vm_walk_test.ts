@@ -213,11 +213,12 @@ Deno.test("vm machine describes every state", () => {
 });
 
 function situation(snapshot: AnyMachineSnapshot): unknown {
-  const { tasks, failures, wakeWanted, conditions } = contextOf(snapshot);
+  const { tasks, failures, wakeWanted, conditions, sleepFrom } = contextOf(snapshot);
   const name = nameOf(snapshot);
   if (["recycling", "recycled"].includes(name)) return Math.min(failures, 5);
   const isMade = name === "provisioning";
-  return [tasks, wakeWanted, isMade && [Math.min(failures, 2), conditions.length]];
+  const isUsed = name === "running" && sleepFrom > NOW;
+  return [tasks, wakeWanted, isUsed, isMade && [Math.min(failures, 2), conditions.length]];
 }
 
 function contextOf(snapshot: AnyMachineSnapshot): VmContext {
