@@ -6,6 +6,7 @@ import { createVmCommandExecutor } from "./adapters/executor/vm_command.ts";
 import type { VmProviders } from "./adapters/vm/providers.ts";
 import { taskAddress } from "../machines/task_context.ts";
 import { removeLeftovers } from "./adapters/executor/leftovers.ts";
+import { createMutex } from "./adapters/executor/mutex.ts";
 import { sweepOrphans } from "./adapters/executor/orphans.ts";
 import { createRedactor } from "./adapters/redact.ts";
 import { idOf } from "./runtime/address.ts";
@@ -56,7 +57,10 @@ export function createKinds(options: KindsOptions): Kinds {
   const { outputMaxBytes, dockerSocket = null, system = noSystem } = options;
   const redact = createRedactor({ values: secrets });
   const instance = instanceOf(home);
-  const providers = createVmProviders({ home, instance, allowRun, dockerSocket, log });
+  // Whoever works on a mirror of a repository must be alone with it.
+  const mutex = createMutex();
+  const workspaces = { home, instance, mutex, redact };
+  const providers = createVmProviders({ workspaces, allowRun, dockerSocket, log });
   const execution = {
     instance,
     allowedEnv: taskEnv,
@@ -64,7 +68,7 @@ export function createKinds(options: KindsOptions): Kinds {
     warn: (message: string, fields: JsonObject) => log("warn", message, fields),
     ...(outputMaxBytes === undefined ? {} : { maxStoredBytes: outputMaxBytes }),
   };
-  const command = createCommandExecutor({ ...execution, home, allowRun });
+  const command = createCommandExecutor({ ...execution, home, allowRun, mutex });
   const vmExecutors = { command: createVmCommandExecutor({ ...execution, providers }) };
   const notify = ({ type, vm, reason }: VmNotification) => log("info", type, { vm, reason });
   const round = createVmRound({

@@ -1,6 +1,7 @@
 /** The VM providers of a server, made of its configuration. */
 import { createAbsentProvider } from "./adapters/vm/absent.ts";
 import { createBwrapProvider } from "./adapters/vm/bwrap.ts";
+import { workspaceTools } from "./adapters/vm/directory.ts";
 import { createDockerProvider } from "./adapters/vm/docker.ts";
 import { createProcessProvider } from "./adapters/vm/process.ts";
 import { VmProviders } from "./adapters/vm/providers.ts";
@@ -8,10 +9,8 @@ import type { Logger } from "./runtime/api.ts";
 
 /** What a server's providers are made with. */
 export type VmProvidersOptions = {
-  /** The data directory. */
-  home: string;
-  /** The id of the data directory. */
-  instance: string;
+  /** What repositories are cloned with, the data directory among it. */
+  workspaces: Parameters<typeof workspaceTools>[0];
   /** Programs that may be started on this machine itself; null for any. */
   allowRun: readonly string[] | null;
   /** The socket of a Docker daemon or of podman; null where none is to be used. */
@@ -24,14 +23,16 @@ const NO_SOCKET = "no socket is configured; install Docker or podman and set " +
 
 /** Makes them; nothing of the machine is touched before one is used. */
 export function createVmProviders(options: VmProvidersOptions): VmProviders {
-  const { home, instance, allowRun, dockerSocket: socket, log } = options;
+  const { workspaces, allowRun, dockerSocket: socket, log } = options;
+  const tools = workspaceTools(workspaces);
+  const { home, instance } = tools;
   const warn = (message: string, fields: { readonly [name: string]: unknown }) =>
     log("warn", message, fields);
   return new VmProviders([
-    createProcessProvider({ home, instance, allowRun }),
-    createBwrapProvider({ home, instance }),
+    createProcessProvider({ ...tools, allowRun }),
+    createBwrapProvider(tools),
     socket === null
       ? createAbsentProvider("docker", NO_SOCKET)
-      : createDockerProvider({ socket, home, instance, warn }),
+      : createDockerProvider({ socket, home, instance, tools, warn }),
   ]);
 }

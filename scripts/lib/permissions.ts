@@ -12,6 +12,7 @@
  */
 import { dirname } from "node:path";
 import { READ_NAMES } from "../../actors/adapters/executor/environment.ts";
+import { ENGINE_ADDRESS } from "../../actors/adapters/vm/docker_limits.ts";
 import { listenAddress } from "./config.ts";
 import type { Config } from "./settings.ts";
 
@@ -25,17 +26,14 @@ const LIBSQL_SYS = ["cpus", "hostname", "networkInterfaces"];
 /** Programs that the server starts for itself, besides the tasks' own. */
 const OWN_PROGRAMS = ["git", "ps", "sh"];
 /** The same for VMs: what makes them, enters them and gives them terminals. */
-const VM_PROGRAMS = ["bash", "bwrap", "nsenter", "script", "setpriv", "stty"];
-
-/** The host that requests to a container engine name: they go to its socket. */
-const ENGINE_HOST = "docker:80";
+const VM_PROGRAMS = ["bash", "bwrap", "nsenter", "script", "setpriv", "stty", "unshare"];
 
 /** The permission flags of the server. `libsqlDir` is where the addon lies. */
 export function serverPermissions(config: Config, paths: { libsqlDir: string }): string[] {
   const { hostname, port } = listenAddress(config);
   const address = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
   const socket = config.dockerSocket === null ? [] : [config.dockerSocket];
-  const engine = socket.flatMap((path) => [ENGINE_HOST, `unix:${path}`]);
+  const engine = socket.flatMap((path) => [ENGINE_ADDRESS, `unix:${path}`]);
   const directories = [config.home, ...databaseDirectory(config), ...socket];
   return [
     allow("net", [address, ...databaseHost(config), ...engine]),

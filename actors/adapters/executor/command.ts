@@ -55,6 +55,8 @@ export type CommandExecutorOptions = {
   readEnv?: (name: string) => string | undefined;
   /** Lists processes; by default those of this machine. */
   table?: ProcessTable;
+  /** Taken while a mirror of a repository is worked on; shared by all who do. */
+  mutex?: Mutex;
   /** Told of what went wrong without being the attempt's failure. */
   warn?: (message: string, fields: JsonObject) => void;
 };
@@ -80,7 +82,7 @@ export function createCommandExecutor(options: CommandExecutorOptions): CommandE
   };
 }
 
-type Settings = Required<CommandExecutorOptions> & { mutex: Mutex; bornAt: number };
+type Settings = Required<CommandExecutorOptions> & { bornAt: number };
 
 function complete(options: CommandExecutorOptions): Settings {
   const clock = options.clock ?? systemClock;
@@ -93,11 +95,11 @@ function complete(options: CommandExecutorOptions): Settings {
     tailBytes: TAIL_BYTES,
     readEnv: (name) => Deno.env.get(name),
     table: processTable(),
+    mutex: createMutex(),
     warn: () => {},
     ...options,
     clock,
     home: resolve(options.home),
-    mutex: createMutex(),
     bornAt: clock.now(),
   };
 }

@@ -25,6 +25,8 @@ import {
   TAIL_BYTES,
 } from "./executor_limits.ts";
 import { createOutput, type Output } from "./output.ts";
+import { sendSignal } from "./process_family.ts";
+import { type ProcessTable, processTable } from "./process_table.ts";
 
 export type VmCommandOptions = {
   providers: VmProviders;
@@ -35,6 +37,8 @@ export type VmCommandOptions = {
   clock?: Clock;
   readEnv?: (name: string) => string | undefined;
   warn?: (message: string, fields: JsonObject) => void;
+  /** Lists processes; by default those of this machine. */
+  table?: ProcessTable;
 };
 
 /** Signals, by the events that ask for them. */
@@ -66,6 +70,7 @@ export function createVmCommandExecutor(options: VmCommandOptions): Executor {
     allowedEnv: [],
     secrets: [],
     maxStoredBytes: MAX_STORED_BYTES,
+    table: processTable(),
     ...options,
   };
   return {
@@ -96,7 +101,9 @@ async function runInVm(
     tailBytes: TAIL_BYTES,
   });
   const stdin = createStdin(input.interactive, output);
-  const signals = inOrder((signal) => sendSignal({ provider, handle, context, settings, signal }));
+  const signals = inOrder((signal) =>
+    signalCommand({ provider, handle, context, settings, signal })
+  );
   context.receive((event) => {
     const signal = SIGNALS[event.type];
     if (signal === undefined) stdin.take(event);
@@ -205,8 +212,25 @@ function inOrder(send: (signal: string) => Promise<void>): { add(signal: string)
   };
 }
 
+/**
+ * Who waits on this machine for a command that was stopped may have stopped with it, as `nsenter`
+ * does, and would never learn of its end.
+ */
+async function continueOutside(key: string, { table }: Settings): Promise<void> {
+  const processes = new Map((await table()).map((process) => [process.pid, process]));
+  const ours = [...processes.values()].filter((process) => process.key === key);
+  for (let process of ours) {
+    while (process.pid !== Deno.pid) {
+      if (process.stopped) sendSignal(process.pid, "SIGCONT");
+      const parent = processes.get(process.parent);
+      if (parent === undefined) break;
+      process = parent;
+    }
+  }
+}
+
 /** Signals a command, which may be about to begin: then it is looked for again. */
-async function sendSignal(
+async function signalCommand(
   { provider, handle, context, settings, signal }: {
     provider: VmProvider;
     handle: VmHandle;
@@ -218,7 +242,9 @@ async function sendSignal(
   const { clock, warn } = settings;
   try {
     for (let look = 0; look < MAX_SIGNAL_LOOKS; look++) {
-      if (await signalAll({ provider, handle, context, signal }) > 0) return;
+      const count = await signalAll({ provider, handle, context, signal });
+      if (signal === SIGNALS["executor.resume"]) await continueOutside(context.key, settings);
+      if (count > 0) return;
       const { promise, resolve } = Promise.withResolvers<void>();
       clock.wake(clock.now() + SIGNAL_LOOK_MS, resolve);
       await promise;
