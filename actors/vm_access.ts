@@ -10,7 +10,7 @@ import type { VmHandle, VmProvider } from "./adapters/vm/provider.ts";
 import type { VmProviders } from "./adapters/vm/providers.ts";
 import type { Logger, System } from "./runtime/api.ts";
 import type { Clock } from "./runtime/clock.ts";
-import { NotAcceptedError } from "./runtime/errors.ts";
+import { DrainingError, NotAcceptedError } from "./runtime/errors.ts";
 import type { ActorRecord } from "./runtime/kind.ts";
 import { vmContext } from "./vm_view.ts";
 
@@ -112,8 +112,8 @@ class Uses {
       await system.send(vmAddress(vmId), { type: "vm.used", use });
     } catch (error) {
       this.#noted.delete(name);
-      // It is over: there is nothing left to be put off.
-      if (!(error instanceof NotAcceptedError)) throw error;
+      // It is over, or the server is stopping: then there is nothing left to be put off.
+      if (!(error instanceof NotAcceptedError || error instanceof DrainingError)) throw error;
     }
   }
 

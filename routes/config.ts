@@ -29,6 +29,8 @@ export type AppConfig = {
   vms: VmAccess | null;
   /** What a VM is made with where neither it nor its workspace says. */
   vmDefaults: VmDefaults;
+  /** Aborts when the server stops: what callers wait for ends then. */
+  closing: AbortSignal;
   /** The server's version, for people. */
   version: string;
   log: Logger;
@@ -48,6 +50,7 @@ export function resolveConfig(config: Partial<AppConfig> = {}): AppConfig {
     redact: createRedactor({ values: [] }),
     vms: null,
     vmDefaults: {},
+    closing: new AbortController().signal,
     version: "0.0.0",
     log: () => {},
     clock: systemClock,

@@ -26,7 +26,7 @@ import { defined } from "./paging.ts";
 import { heartbeatOf, NDJSON, ndjsonLine, streamHeaders, wantedFormat } from "./sse.ts";
 import { vmAddressOf } from "./vm_address.ts";
 import { type VmParams, vmParams } from "./vm_view.ts";
-import { whileWanted } from "./waiting.ts";
+import { stopping, whileWanted } from "./waiting.ts";
 
 const Exec = z.strictObject({
   command: z.array(Text).min(1).max(MAX_COMMAND_PARTS)
@@ -127,14 +127,15 @@ async function streamed(work: Work): Promise<Response> {
     heartbeat: heartbeatOf("ndjson"),
     source: async ({ write, signal }) => {
       const lines = createLines(api, write);
+      const { closing, redact } = api.config;
       try {
-        const outcome = await run(work, signal, lines.push);
+        const outcome = await run(work, AbortSignal.any([signal, closing]), lines.push);
         await lines.end();
         await write(ndjsonLine({ type: "exit", ...outcome }));
       } catch (error) {
         if (signal.aborted) throw error;
         await lines.end();
-        const { problem } = refusalOf(error, api.config.redact);
+        const { problem } = refusalOf(closing.aborted ? stopping() : error, redact);
         await write(ndjsonLine({ type: "error", problem: JSON.parse(JSON.stringify(problem)) }));
       }
     },

@@ -72,7 +72,9 @@ async function main(): Promise<void> {
     paused: config.paused,
     onFatal: (error) => endAtOnce(error, redact),
   });
+  const closing = new AbortController();
   const app = createApp(system, {
+    closing: closing.signal,
     token: config.token,
     corsOrigins: config.corsOrigins,
     version: denoJson.version,
@@ -92,7 +94,7 @@ async function main(): Promise<void> {
     if (config.paused) log("warn", "Opened to look only: nothing runs, no event is taken");
     log("info", "Stopping", { signal: await stop, drainMs: config.drainMs });
   }
-  await shutDown(system, listener, { drainMs: config.drainMs, log });
+  await shutDown(system, listener, { drainMs: config.drainMs, closing, log });
 }
 
 function createLog({ logLevel, logFormat, ...config }: Config) {
@@ -173,7 +175,7 @@ function stopSignal(): Promise<Deno.Signal> {
 async function shutDown(
   system: System,
   listener: Listener,
-  { drainMs, log }: { drainMs: number; log: Logger },
+  { drainMs, closing, log }: { drainMs: number; closing: AbortController; log: Logger },
 ): Promise<void> {
   const timer = setTimeout(() => {
     log("error", "Cannot stop in time: ending at once; what is unfinished is taken up at start");
@@ -181,6 +183,7 @@ async function shutDown(
   }, drainMs + STOP_GRACE_MS);
   // Callers are answered while work drains: reads go on, new work is refused.
   await system.stop({ drainMs });
+  closing.abort();
   await listener.close();
   clearTimeout(timer);
   log("info", "Stopped");

@@ -9,8 +9,8 @@ import type { Config } from "./settings.ts";
 
 /** What a caller that came too early should wait, seconds. */
 const RETRY_AFTER_S = 1;
-/** How long connections may take to end by themselves when the server stops. */
-const CLOSE_MS = 1_000;
+/** How long connections may take to end by themselves: commands in VMs have time to be ended. */
+const CLOSE_MS = 5_000;
 
 const HEALTH_PATHS = ["/healthz", "/readyz"];
 
@@ -19,7 +19,7 @@ export type Listener = {
   url: string;
   /** From now on all calls are answered. */
   open(): void;
-  /** Takes no more connections, and ends those that stay. */
+  /** Takes no more connections, and lets those that are there end. */
   close(): Promise<void>;
 };
 
@@ -29,13 +29,12 @@ export function listen(
   fetch: (request: Request) => Response | Promise<Response>,
 ): Listener {
   const { hostname, port } = listenAddress(config);
-  const abort = new AbortController();
   let open = false;
   const serve = (request: Request) =>
     open || HEALTH_PATHS.includes(new URL(request.url).pathname) ? fetch(request) : tooEarly();
   const server = bind(
     config.listen,
-    () => Deno.serve({ hostname, port, signal: abort.signal, onListen: () => {} }, serve),
+    () => Deno.serve({ hostname, port, onListen: () => {} }, serve),
   );
   return {
     url: urlOf(server.addr),
@@ -43,8 +42,10 @@ export function listen(
       open = true;
     },
     async close() {
-      const timer = setTimeout(() => abort.abort(), CLOSE_MS);
-      await server.shutdown();
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, CLOSE_MS);
+      // Those that stay go with the process: Deno throws where what is shutting down is aborted.
+      await Promise.race([server.shutdown(), late.promise]);
       clearTimeout(timer);
     },
   };

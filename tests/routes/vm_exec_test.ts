@@ -124,6 +124,54 @@ Deno.test("POST …/exec ends its command when the caller goes", async () => {
   }
 });
 
+Deno.test("POST …/exec ends its command when the server stops, and says so", async () => {
+  const closing = new AbortController();
+  await using world = await openRunning({ closing: closing.signal });
+  const { call, clock, provider } = world;
+  provider.run = hanging("begun\n");
+  const body = { command: ["x"] };
+  const whole = call("POST", EXEC, { body });
+  const streamed = await call("POST", EXEC, { body, headers: NDJSON });
+  const lines = linesOf(streamed);
+  await clock.settle();
+  closing.abort();
+  const problem = await problemOf(await whole);
+  assertEquals([problem.status, problem.type], [503, "urn:holdfast:problem:draining"]);
+  const [first, last] = await lines as [unknown, { type: string; problem: { status: number } }];
+  assertEquals(first, { type: "stdout", data: "begun\n" });
+  assertEquals([last.type, last.problem.status], ["error", 503]);
+});
+
+Deno.test("POST …/exec answers how a command ended that outlives the system's last event", async () => {
+  await using world = await openRunning();
+  const { call, clock, provider, system } = world;
+  const gate = Promise.withResolvers<void>();
+  provider.run = async (request) => {
+    await gate.promise;
+    return await writing(["stdout", bytes("done")])(request);
+  };
+  const answer = call("POST", EXEC, { body: { command: ["x"] } });
+  await clock.advance(60_000);
+  const stopped = system.stop({ drainMs: 0 });
+  await clock.settle();
+  await stopped;
+  gate.resolve();
+  assertEquals((await (await answer).json()).stdout, "done");
+});
+
+Deno.test("POST …/exec does not wait for ever for its VM", async () => {
+  await using world = await openVmWorld();
+  const { call, json, during, provider } = world;
+  provider.before = ({ operation }) =>
+    operation === "create" ? new Promise<void>(() => {}) : undefined;
+  await json("POST", "/v1/vms", { body: { id: "vm_1" }, status: 201 });
+  const late = await problemOf(
+    await during(call("POST", EXEC, { body: { command: ["x"] } }), 300_000),
+  );
+  assertEquals([late.status, late.type], [504, "urn:holdfast:problem:timed-out"]);
+  await json("DELETE", "/v1/vms/vm_1");
+});
+
 Deno.test("POST …/exec keeps the beginning and the end of a long output", async () => {
   await using world = await openRunning();
   const { json, provider } = world;
