@@ -51,11 +51,16 @@ Deno.test("access.use() puts recycling off before it wakes a VM, and once it is 
   await vms.make({ idle: { recycleMs: HOUR } });
   await vms.pass(HOUR - 10_000);
   const open = gate(vms, "resume");
-  const worked = accessOf(vms).use("vm_1", signal, () => Promise.resolve(vms.now));
+  const began = Promise.withResolvers<number>();
+  void accessOf(vms).use("vm_1", signal, () => {
+    began.resolve(vms.now);
+    return new Promise(() => {});
+  });
   await vms.pass(80_000);
   assertEquals(await vms.state(), "waking");
   open();
-  const workedAt = await vms.stage.during(worked);
+  const workedAt = await vms.stage.during(began.promise);
+  await vms.restart();
   await vms.until("recycled", 2 * HOUR);
   assert(((await vms.context()).endedAt ?? 0) - workedAt >= HOUR);
 });
