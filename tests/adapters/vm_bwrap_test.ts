@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import { dirname } from "node:path";
 import { createBwrapProvider } from "../../actors/adapters/vm/bwrap.ts";
 import { vmProviderSuite } from "../suites/vm_provider_suite.ts";
@@ -5,6 +6,7 @@ import { bwrapUnavailable, groupsNamed, instanceOf } from "./vm_bwrap_lab.ts";
 
 const HTTP_SERVER = `Deno.serve({ port: Number(PORT) }, () => new Response("hello"))`;
 
+const unavailable = await bwrapUnavailable();
 // VMs see the system's programs alone, and Deno may be installed anywhere.
 const deno = await Deno.realPath(Deno.execPath());
 const readOnlyPaths = [dirname(deno)];
@@ -24,4 +26,27 @@ vmProviderSuite("bwrap", async () => {
       for (const path of [home, elsewhere]) await Deno.remove(path, { recursive: true });
     },
   };
-}, { skip: await bwrapUnavailable() ?? null });
+}, { skip: unavailable ?? null });
+
+Deno.test({
+  name: "a bwrap provider that tries itself out neither lists nor leaves what it tries" +
+    (unavailable === undefined ? "" : ` (skipped: ${unavailable})`),
+  ignore: unavailable !== undefined,
+  async fn() {
+    const home = await Deno.makeTempDir();
+    try {
+      // A try that was cut off before anything was recorded has left this.
+      await Deno.mkdir(`${home}/vms/probe-cut-off`, { recursive: true });
+      const provider = createBwrapProvider({ home, instance: "tried" });
+      let isOver = false;
+      const { signal } = new AbortController();
+      const trying = provider.available().finally(() => isOver = true);
+      const listed: string[] = [];
+      while (!isOver) listed.push(...(await provider.list(signal)).map(({ vmId }) => vmId));
+      assertEquals([(await trying).ok, listed], [true, []]);
+      assertEquals(await Array.fromAsync(Deno.readDir(`${home}/vms`)), []);
+    } finally {
+      await Deno.remove(home, { recursive: true });
+    }
+  },
+});

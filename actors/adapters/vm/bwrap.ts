@@ -4,23 +4,16 @@
  * sandboxes outlive the server, and are known by their records, groups and environments.
  */
 import { checkRunning, type ExecContext, execIn, terminalIn } from "./bwrap_exec.ts";
-import { AVAILABILITY_MS } from "./bwrap_limits.ts";
 import { freeze, lookAt } from "./bwrap_look.ts";
 import { createMachine, type Machine } from "./bwrap_machine.ts";
 import { type MakeContext, makeVm, removeVm, startVm } from "./bwrap_make.ts";
 import { connectTo, readPorts } from "./bwrap_ports.ts";
-import { probe } from "./bwrap_probe.ts";
+import { createTryout } from "./bwrap_probe.ts";
 import { BWRAP, type BwrapRecord, readRecord, readRecords } from "./bwrap_record.ts";
 import { readStats } from "./bwrap_stats.ts";
 import { WORK_DIR } from "./bwrap_start.ts";
 import { workspaceTools } from "./directory.ts";
-import {
-  type ProviderAvailability,
-  ProviderError,
-  type VmHandle,
-  type VmProvider,
-  type VmSighting,
-} from "./provider.ts";
+import { ProviderError, type VmHandle, type VmProvider, type VmSighting } from "./provider.ts";
 
 /** `home` is the data directory; no VM sees it. */
 export type BwrapOptions = Parameters<typeof workspaceTools>[0] & {
@@ -37,12 +30,12 @@ export function createBwrapProvider(options: BwrapOptions): VmProvider {
   const { home, instance, clock } = tools;
   checkPaths(readOnlyPaths, home);
   let commands = 0;
-  let answer: { until: number; availability: Promise<ProviderAvailability> } | undefined;
 
   const contextOf = async (): Promise<MakeContext> => ({
     ...{ home, instance, readOnlyPaths, tools },
     machine: await machine(),
   });
+  const tryout = createTryout(contextOf, clock);
   const execContext = async (vm: VmHandle, what: string): Promise<ExecContext> => ({
     ...{ instance, machine: await machine(), number: commands++ },
     record: await recordOf(home, vm, what),
@@ -50,13 +43,7 @@ export function createBwrapProvider(options: BwrapOptions): VmProvider {
 
   return {
     name: BWRAP,
-    available() {
-      if (answer === undefined || clock.now() >= answer.until) {
-        const availability = probe(contextOf);
-        answer = { until: clock.now() + AVAILABILITY_MS, availability };
-      }
-      return answer.availability;
-    },
+    available: tryout.available,
     async create(spec, call) {
       return handleOf(await makeVm(await contextOf(), spec, call));
     },
@@ -79,7 +66,8 @@ export function createBwrapProvider(options: BwrapOptions): VmProvider {
       return (await sightingsOf([record], signal))[0];
     },
     async list(signal) {
-      return await sightingsOf(await readRecords(home), signal);
+      const records = await readRecords(home);
+      return await sightingsOf(records.filter(({ vmId }) => !tryout.isUnderWay(vmId)), signal);
     },
     async exec(vm, request, call) {
       return await execIn(await execContext(vm, "run a command in"), request, call);

@@ -3,9 +3,12 @@
  * It says what to install or to configure; it changes nothing.
  */
 import { HOST_PATH, hostScript } from "./bwrap_shell.ts";
+import { AVAILABILITY_MS } from "./bwrap_limits.ts";
 import { execIn } from "./bwrap_exec.ts";
 import { type MakeContext, makeVm, removeVm } from "./bwrap_make.ts";
 import type { GroupControl, GroupControls } from "./cgroup.ts";
+import { listVmDirectories } from "./directory.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import {
   type ProviderAvailability,
   ProviderError,
@@ -13,12 +16,41 @@ import {
   type VmSpec,
 } from "./provider.ts";
 
+/** Sandboxes that are tried out. */
+export type Tryout = {
+  /** Whether it works; an answer holds for a while. */
+  available(): Promise<ProviderAvailability>;
+  /** Whether that is what is being tried now: no VM, and nobody's to remove. */
+  isUnderWay(vmId: string): boolean;
+};
+
 /** Says whether it works, by making a VM, running something in it, and removing it. */
-export async function probe(
+export function createTryout(
   contextOf: () => Promise<MakeContext>,
+  clock: Pick<Clock, "now">,
+): Tryout {
+  const underWay = new Set<string>();
+  let answer: { until: number; availability: Promise<ProviderAvailability> } | undefined;
+  return {
+    available() {
+      if (answer === undefined || clock.now() >= answer.until) {
+        const vmId = `${PROBE_PREFIX}${crypto.randomUUID()}`;
+        underWay.add(vmId);
+        const availability = probe(contextOf, vmId).finally(() => underWay.delete(vmId));
+        answer = { until: clock.now() + AVAILABILITY_MS, availability };
+      }
+      return answer.availability;
+    },
+    isUnderWay: (vmId) => underWay.has(vmId),
+  };
+}
+
+async function probe(
+  contextOf: () => Promise<MakeContext>,
+  vmId: string,
 ): Promise<ProviderAvailability> {
   try {
-    return await tryOut(await contextOf());
+    return await tryOut(await contextOf(), vmId);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     const none = { place: null, reason: "it could not be found out" };
@@ -27,7 +59,7 @@ export async function probe(
   }
 }
 
-async function tryOut(context: MakeContext): Promise<ProviderAvailability> {
+async function tryOut(context: MakeContext, vmId: string): Promise<ProviderAvailability> {
   const { home: dataDirectory, machine: { controls } } = context;
   const limits = limitsOf(controls);
   if (dataDirectory === "/usr" || dataDirectory.startsWith("/usr/")) {
@@ -45,7 +77,7 @@ async function tryOut(context: MakeContext): Promise<ProviderAvailability> {
   }
   const version = (await hostScript("bwrap --version", [], { cannot })).trim();
   try {
-    await attempt(context);
+    await attempt(context, vmId);
     return { ok: true, reason: null, version, limits };
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
@@ -53,11 +85,13 @@ async function tryOut(context: MakeContext): Promise<ProviderAvailability> {
   }
 }
 
-async function attempt(context: MakeContext): Promise<void> {
-  // No VM of that name is ever asked for.
-  const vmId = `probe-${crypto.randomUUID()}`;
+async function attempt(context: MakeContext, vmId: string): Promise<void> {
   const { signal } = new AbortController();
   const call = { key: vmId, signal, report: () => {} };
+  // Cut off before it was recorded, a try leaves a directory that no list of VMs shows.
+  for (const left of await listVmDirectories(context.home)) {
+    if (left.startsWith(PROBE_PREFIX)) await removeVm(context, left, signal);
+  }
   try {
     const record = await makeVm(context, { ...PROBE, vmId }, call);
     const exec = { instance: context.instance, machine: context.machine, record, number: 0 };
@@ -69,6 +103,8 @@ async function attempt(context: MakeContext): Promise<void> {
   }
 }
 
+/** No VM of such a name is ever asked for. */
+const PROBE_PREFIX = "probe-";
 const PROBE: Omit<VmSpec, "vmId"> = {
   generation: 1,
   image: null,
