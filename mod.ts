@@ -155,6 +155,8 @@ export {
 } from "./actors/adapters/vm/provider.ts";
 export type { WorkspaceSource } from "./actors/adapters/vm/workspace_source.ts";
 export { createVmProviders, type VmProvidersOptions } from "./actors/vm_providers.ts";
+export type { WorkspaceTools } from "./actors/adapters/vm/directory.ts";
+export { createMutex, type Mutex } from "./actors/adapters/executor/mutex.ts";
 export { createWorkspaceKind } from "./actors/workspace.ts";
 export type { VmDefaults } from "./machines/workspace.ts";
 export type { VmUse } from "./machines/vm_events.ts";

@@ -1,7 +1,7 @@
 /** The VM providers of a server, made of its configuration. */
 import { createAbsentProvider } from "./adapters/vm/absent.ts";
 import { createBwrapProvider } from "./adapters/vm/bwrap.ts";
-import { workspaceTools } from "./adapters/vm/directory.ts";
+import { type WorkspaceTools, workspaceTools } from "./adapters/vm/directory.ts";
 import { createDockerProvider } from "./adapters/vm/docker.ts";
 import { createProcessProvider } from "./adapters/vm/process.ts";
 import { VmProviders } from "./adapters/vm/providers.ts";
@@ -10,7 +10,7 @@ import type { Logger } from "./runtime/api.ts";
 /** What a server's providers are made with. */
 export type VmProvidersOptions = {
   /** What repositories are cloned with, the data directory among it. */
-  workspaces: Parameters<typeof workspaceTools>[0];
+  workspaces: Pick<WorkspaceTools, "home" | "instance"> & Partial<WorkspaceTools>;
   /** Programs that may be started on this machine itself; null for any. */
   allowRun: readonly string[] | null;
   /** The socket of a Docker daemon or of podman; null where none is to be used. */

@@ -4,6 +4,7 @@ import { unlessAborted } from "./waiting.ts";
 /** Runs `work` alone among those of the same key. Throws the signal's reason. */
 export type Mutex = <T>(key: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
 
+/** Makes one of whose keys nobody else knows. */
 export function createMutex(): Mutex {
   const tails = new Map<string, Promise<void>>();
   return async (key, signal, work) => {
