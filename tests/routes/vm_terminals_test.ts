@@ -33,7 +33,8 @@ Deno.test("a terminal has the size that its viewer says", async () => {
   await using client = await open(edge, vm, "?columns=100&rows=30");
   client.type("stty size\n");
   await client.shows(/30 100/);
-  client.type("trap 'stty size' WINCH\n");
+  client.type("trap 'stty size' WINCH; echo re''ady\n");
+  await client.shows(/ready/);
   client.send({ type: "resize", columns: 120, rows: 40 });
   await client.shows(/40 120/);
   const [shown] = await listed(edge, vm);

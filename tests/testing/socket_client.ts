@@ -1,6 +1,9 @@
 /** A WebSocket client that remembers what came, and waits for what a test expects. */
 import { assertEquals } from "@std/assert";
 
+/** Longest wait for what a test expects, ms. */
+const WAIT_MS = 30_000;
+
 export type Message = { [name: string]: unknown };
 
 export class SocketClient implements AsyncDisposable {
@@ -82,7 +85,24 @@ export class SocketClient implements AsyncDisposable {
   }
 
   async #until(done: () => boolean): Promise<void> {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#notify();
+    }, WAIT_MS);
+    try {
+      await this.#wait(done, () => isLate);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #wait(done: () => boolean, isLate: () => boolean): Promise<void> {
     while (!done()) {
+      if (isLate()) {
+        const output = this.output.slice(-1_000);
+        assertEquals({ messages: this.messages, output }, {}, `not said in ${WAIT_MS} ms`);
+      }
       if (this.#isClosed) {
         assertEquals({ messages: this.messages, output: this.output }, {}, "closed before");
       }
