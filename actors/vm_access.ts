@@ -96,8 +96,8 @@ export function createVmAccess(parts: VmAccessParts): VmAccess {
 
 /** Uses on their way to the actors, each kind of use of a VM no more often than it counts. */
 class Uses {
-  /** When a use was noted last, the longest ago first. */
-  readonly #noted = new Map<string, number>();
+  /** When a use was noted last, the longest ago first, and when that is durable. */
+  readonly #noted = new Map<string, { at: number; sent: Promise<void> }>();
 
   constructor(readonly parts: VmAccessParts) {}
 
@@ -106,10 +106,16 @@ class Uses {
     const name = `${vmId} ${use}`;
     const now = clock.now();
     const { idle } = vmContext(record ?? await system.get(vmAddress(vmId))).settings;
-    if (now - (this.#noted.get(name) ?? -Infinity) < debounceMs(idle)) return;
-    this.#remember(name, now);
+    const last = this.#noted.get(name);
+    if (last !== undefined && isRecent(now - last.at, debounceMs(idle))) return await last.sent;
+    const sent = this.#send(vmId, use, name);
+    this.#remember(name, { at: now, sent });
+    await sent;
+  }
+
+  async #send(vmId: string, use: VmUse, name: string): Promise<void> {
     try {
-      await system.send(vmAddress(vmId), { type: "vm.used", use });
+      await this.parts.system.send(vmAddress(vmId), { type: "vm.used", use });
     } catch (error) {
       this.#noted.delete(name);
       // It is over, or the server is stopping: then there is nothing left to be put off.
@@ -117,12 +123,17 @@ class Uses {
     }
   }
 
-  #remember(name: string, at: number): void {
+  #remember(name: string, noted: { at: number; sent: Promise<void> }): void {
     this.#noted.delete(name);
-    this.#noted.set(name, at);
+    this.#noted.set(name, noted);
     const [oldest] = this.#noted.keys();
     if (this.#noted.size > MAX_NOTED && oldest !== undefined) this.#noted.delete(oldest);
   }
+}
+
+/** A clock that was set back says nothing of what was noted before. */
+function isRecent(sinceMs: number, debounce: number): boolean {
+  return sinceMs >= 0 && sinceMs < debounce;
 }
 
 async function openVm(

@@ -12,6 +12,9 @@ const CREATE_TIMEOUT_MS = 15 * 60_000;
 /** The same of everything else. */
 const OPERATION_TIMEOUT_MS = 2 * 60_000;
 
+/** Longest message of a condition; its log has all of it. */
+const MAX_MESSAGE_CHARS = 1_000;
+
 /** The stream of a VM in which the words of its making are kept. */
 export const VM_LOG = "log";
 
@@ -124,11 +127,18 @@ function callOf({ key, signal }: EffectContext) {
   return { key, signal };
 }
 
-/** Conditions go to the VM; every word goes to its log. They are told in their order. */
+/**
+ * Conditions go to the VM, in their order; every word goes to its log. One that only says again
+ * what was said in this making costs no commit.
+ */
 function reporter(context: EffectContext): CreateCall["report"] {
-  return (condition) => {
-    const { type, status, reason, message, progress } = condition;
+  const told = new Map<string, string>();
+  return (report) => {
+    const { type, status, reason, message, progress } = report;
     context.append(VM_LOG, `${type} ${status} ${progress}% ${reason}: ${message}\n`);
+    if (told.get(type) === status) return;
+    told.set(type, status);
+    const condition = { ...report, message: message.slice(0, MAX_MESSAGE_CHARS) };
     // A condition that cannot be told is no reason to give up the making of a VM.
     context.send({ type: "vm.condition", condition }).catch((error: Error) => {
       context.append(VM_LOG, `Cannot report ${type}: ${error.message}\n`);

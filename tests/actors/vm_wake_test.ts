@@ -65,6 +65,20 @@ Deno.test("access.use() puts recycling off before it wakes a VM, and once it is 
   assert(((await vms.context()).endedAt ?? 0) - workedAt >= HOUR);
 });
 
+Deno.test("access.touch() within a debounce of another costs no event, and is as durable", async () => {
+  const vms = await VmStage.start();
+  await vms.make();
+  await vms.pass(MINUTE);
+  const { revision } = await vms.record();
+  const touches = [1, 2, 3].map(() => accessOf(vms).touch("vm_1", "activity"));
+  await vms.stage.during(Promise.race(touches.slice(1)));
+  assertEquals((await vms.record()).revision, revision + 1);
+  // Somebody sets the clock back: what was noted in its future stands for nothing.
+  vms.stage.clock.jump(-HOUR);
+  await vms.stage.during(accessOf(vms).touch("vm_1", "activity"));
+  assertEquals((await vms.record()).revision, revision + 2);
+});
+
 Deno.test("access.open() of a VM that is over says so at once", async () => {
   const vms = await VmStage.start();
   await vms.make();
@@ -180,6 +194,11 @@ Deno.test("vm.condition that says nothing new for a quarter of an hour is droppe
   assertEquals((await say("imagePulled", "inProgress", 2)).slice(-1), ["imagePulled 1"]);
   const order = ["imagePulled 1", "projectCloned 3"];
   assertEquals((await say("projectCloned", "inProgress", 3)).slice(-2), order);
+  const { revision } = await vms.record();
+  for (let progress = 4; progress < 90; progress++) {
+    await say("imagePulled", "inProgress", progress);
+  }
+  assertEquals((await vms.record()).revision, revision);
   const now = ["projectCloned 3", "imagePulled 4"];
   assertEquals((await say("imagePulled", "true", 4)).slice(-2), now);
   open();
