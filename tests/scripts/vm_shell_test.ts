@@ -99,8 +99,8 @@ Deno.test("vm shell is a terminal of the local size, and ends with the shell's e
 Deno.test("vm shell passes Ctrl-C on, and a new size of the local terminal", async () => {
   await using server = await startServer();
   await using seat = await sitDown(server.url, await makeVm(server));
-  await seat.type("trap 'stty size' WINCH; echo $((40+2)); sleep 60\r");
-  await seat.sees(/42\r\n/);
+  await seat.type("trap 'stty size' WINCH; sh -c 'echo be''gun; exec sleep 60'\r");
+  await seat.sees(/begun\r\n/);
   await seat.type("\x03");
   await seat.type("echo $((40+3)) $$\r");
   await seat.sees(/43 \d+\r\n/);
