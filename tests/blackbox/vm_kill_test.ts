@@ -82,7 +82,8 @@ async function checkRound(server: TestServer): Promise<void> {
     async () => (await get(server, "/v1/actors/reconciler:vms_1")).state === "pausing",
   );
   const found = server.log.filter((line) =>
-    /vanished|no actor owns|Cannot list VMs|Cannot set a VM right/.test(line) && !line.includes("probe-")
+    /vanished|no actor owns|Cannot list VMs|Cannot set a VM right/.test(line) &&
+    !line.includes("probe-")
   );
   assertEquals(found, []);
 }
