@@ -28,8 +28,7 @@ type Steps = { [step in "create" | "exec" | "sleep" | "wake" | "recycle"]: numbe
 export async function vms(context: BenchContext): Promise<Figure[]> {
   const home = await Deno.makeTempDir({ dir: context.dir });
   const providers = createVmProviders({
-    home,
-    instance: INSTANCE,
+    workspaces: { home, instance: INSTANCE },
     allowRun: null,
     dockerSocket: Deno.env.get("HOLDFAST_DOCKER_SOCKET") ?? null,
     log: () => {},
