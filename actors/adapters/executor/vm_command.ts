@@ -9,7 +9,7 @@ import { type Clock, systemClock } from "../../runtime/clock.ts";
 import type { JsonObject } from "../../runtime/json.ts";
 import type { EffectContext, EventInput } from "../../runtime/kind.ts";
 import { createActivity } from "./activity.ts";
-import { environmentInVm, KEY_MARKER, markersOf } from "./environment.ts";
+import { environmentInVm, markersOf } from "./environment.ts";
 import {
   type Executor,
   ExecutorError,
@@ -17,16 +17,10 @@ import {
   type ExecutorInput,
   type ExecutorResult,
 } from "./executor.ts";
-import {
-  MAX_KILL_GRACE_MS,
-  MAX_SIGNAL_LOOKS,
-  MAX_STORED_BYTES,
-  SIGNAL_LOOK_MS,
-  TAIL_BYTES,
-} from "./executor_limits.ts";
+import { MAX_KILL_GRACE_MS, MAX_STORED_BYTES, TAIL_BYTES } from "./executor_limits.ts";
 import { createOutput, type Output } from "./output.ts";
-import { sendSignal } from "./process_family.ts";
 import { type ProcessTable, processTable } from "./process_table.ts";
+import { createSignals, signalAll } from "./vm_signals.ts";
 
 export type VmCommandOptions = {
   providers: VmProviders;
@@ -40,26 +34,6 @@ export type VmCommandOptions = {
   /** Lists processes; by default those of this machine. */
   table?: ProcessTable;
 };
-
-/** Signals, by the events that ask for them. */
-const SIGNALS: { readonly [event: string]: string } = {
-  "executor.pause": "STOP",
-  "executor.resume": "CONT",
-  "executor.interrupt": "INT",
-};
-
-/** Sends a signal to every process that carries a marker, and says how many there were. */
-const SIGNAL_SCRIPT = `
-n=0
-for dir in /proc/[0-9]*; do
-  pid=\${dir#/proc/}
-  [ "$pid" = "$$" ] && continue
-  if tr '\\0' '\\n' < "$dir/environ" 2>/dev/null | grep -qxF "$1"; then
-    kill -"$2" "$pid" 2>/dev/null && n=$((n + 1))
-  fi
-done
-echo "$n"
-`;
 
 /** Makes the executor for VMs. It keeps nothing: all is in the VM. */
 export function createVmCommandExecutor(options: VmCommandOptions): Executor {
@@ -101,13 +75,9 @@ async function runInVm(
     tailBytes: TAIL_BYTES,
   });
   const stdin = createStdin(input.interactive, output);
-  const signals = inOrder((signal) =>
-    signalCommand({ provider, handle, context, settings, signal })
-  );
+  const signals = createSignals({ provider, handle, context, settings });
   context.receive((event) => {
-    const signal = SIGNALS[event.type];
-    if (signal === undefined) stdin.take(event);
-    else signals.add(signal);
+    if (!signals.take(event)) stdin.take(event);
   });
   await context.send({ type: "executor.started", workDir: handle.workDir });
   const exit = await execute({
@@ -167,7 +137,7 @@ async function clearAway(
 ): Promise<never> {
   const { provider, handle } = placeOf(input, settings);
   try {
-    await signalAll({ provider, handle, context, signal: "KILL" });
+    await signalAll({ provider, handle, context }, "KILL");
   } catch (error) {
     // In a VM that is gone, asleep or out of reach nothing of it runs on, or nothing can be done.
     if (!(error instanceof ProviderError)) throw error;
@@ -180,80 +150,6 @@ async function clearAway(
     "orphaned",
     `Cannot go on with attempt ${input.attempt}: the server that ran it has ended`,
   );
-}
-
-async function signalAll(
-  { provider, handle, context, signal }: {
-    provider: VmProvider;
-    handle: VmHandle;
-    context: EffectContext;
-    signal: string;
-  },
-): Promise<number> {
-  const marker = `${KEY_MARKER}=${context.key}`;
-  let count = "";
-  await provider.exec(handle, {
-    command: ["sh", "-c", SIGNAL_SCRIPT, "sh", marker, signal],
-    onOutput: ({ data }) => void (count += new TextDecoder().decode(data)),
-  }, { key: `${context.key}/signal`, signal: context.signal });
-  return Number(count.trim());
-}
-
-/**
- * One signal after the other: a pause that is held up, by the VM's own sleep say, must not come
- * after the resume.
- */
-function inOrder(send: (signal: string) => Promise<void>): { add(signal: string): void } {
-  let last = Promise.resolve();
-  return {
-    add(signal) {
-      last = last.then(() => send(signal));
-    },
-  };
-}
-
-/**
- * Who waits on this machine for a command that was stopped may have stopped with it, as `nsenter`
- * does, and would never learn of its end.
- */
-async function continueOutside(key: string, { table }: Settings): Promise<void> {
-  const processes = new Map((await table()).map((process) => [process.pid, process]));
-  const ours = [...processes.values()].filter((process) => process.key === key);
-  for (let process of ours) {
-    while (process.pid !== Deno.pid) {
-      if (process.stopped) sendSignal(process.pid, "SIGCONT");
-      const parent = processes.get(process.parent);
-      if (parent === undefined) break;
-      process = parent;
-    }
-  }
-}
-
-/** Signals a command, which may be about to begin: then it is looked for again. */
-async function signalCommand(
-  { provider, handle, context, settings, signal }: {
-    provider: VmProvider;
-    handle: VmHandle;
-    context: EffectContext;
-    settings: Settings;
-    signal: string;
-  },
-): Promise<void> {
-  const { clock, warn } = settings;
-  try {
-    for (let look = 0; look < MAX_SIGNAL_LOOKS; look++) {
-      const count = await signalAll({ provider, handle, context, signal });
-      if (signal === SIGNALS["executor.resume"]) await continueOutside(context.key, settings);
-      if (count > 0) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      clock.wake(clock.now() + SIGNAL_LOOK_MS, resolve);
-      await promise;
-    }
-  } catch (error) {
-    // Once the attempt is over nobody is left to be signalled.
-    if (context.signal.aborted) return;
-    warn("Cannot signal a command in a VM", { address: context.address, reason: String(error) });
-  }
 }
 
 function placeOf(
