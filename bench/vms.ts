@@ -140,7 +140,8 @@ async function whyNot(provider: VmProvider): Promise<string | null> {
 function skipped(context: BenchContext, provider: VmProvider, reason: string): Figure {
   return {
     bench: "vms",
-    what: `${provider.name} skipped: ${reason}`,
+    what: provider.name,
+    skipped: reason,
     value: NaN,
     unit: "ms",
     syncMode: context.syncMode,

@@ -77,7 +77,7 @@ if (import.meta.main) {
     };
     output.note(describeRun(syncMode));
     try {
-      print(output, await runAll(names, context));
+      print(output, await runAll(names, context), options.json);
     } finally {
       output.progress("");
       remove();
@@ -92,14 +92,15 @@ async function runAll(names: readonly string[], context: BenchContext): Promise<
   return figures;
 }
 
-function print(output: Output, figures: readonly Figure[]): void {
+function print(output: Output, figures: readonly Figure[], json: boolean): void {
   const rows = figures.map((figure) => ({
     ...figure,
     ratio: ratioOf(figure),
     promise: promiseOf(figure),
     holds: holds(figure),
   }));
-  output.table(rows, [
+  const measured = rows.filter(({ skipped }) => skipped === undefined);
+  output.table(json ? rows : measured, [
     { title: "MEASURED", value: (row) => `${row.bench}: ${row.what}` },
     { title: "SYNC", value: (row) => row.syncMode },
     { title: "VALUE", value: (row) => shown(row.value), align: "right" },
@@ -113,6 +114,9 @@ function print(output: Output, figures: readonly Figure[]): void {
     { title: "MUST HOLD", value: (row) => row.promise },
     { title: "HOLDS", value: (row) => row.holds === null ? null : row.holds ? "yes" : "no" },
   ]);
+  for (const { bench, what, skipped } of rows) {
+    if (skipped !== undefined) output.note(`${bench}: ${what} skipped: ${skipped}`);
+  }
 }
 
 function describeRun(syncMode: SyncMode): string {

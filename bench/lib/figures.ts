@@ -16,6 +16,8 @@ export type Figure = {
   target: number | null;
   /** The ratio that must hold too. */
   leastRatio?: number;
+  /** Why it was not measured; its value is then NaN. */
+  skipped?: string;
 };
 
 export type Unit =
@@ -53,9 +55,8 @@ export function promiseOf({ unit, target, leastRatio }: Figure): string | null {
   return `${isRate(unit) ? "≥" : "<"} ${shown(target)}${ratio}`;
 }
 
-/** A number with the digits that mean something; none for what was not measured. */
+/** A number with the digits that mean something. */
 export function shown(value: number): string {
-  if (Number.isNaN(value)) return "–";
   if (Number.isInteger(value)) return value.toLocaleString("en-US");
   if (value >= 100) return Math.round(value).toLocaleString("en-US");
   return value.toPrecision(value >= 10 ? 3 : 2);
