@@ -35,8 +35,10 @@ Deno.test({
   async fn() {
     const home = await Deno.makeTempDir();
     try {
-      // A try that was cut off before anything was recorded has left this.
-      await Deno.mkdir(`${home}/vms/probe-cut-off`, { recursive: true });
+      // Tries that were cut off, before anything was recorded and while it was removed.
+      for (const left of ["probe-1", ".removed.probe-2"]) {
+        await Deno.mkdir(`${home}/vms/${left}`, { recursive: true });
+      }
       const provider = createBwrapProvider({ home, instance: "tried" });
       let isOver = false;
       const { signal } = new AbortController();

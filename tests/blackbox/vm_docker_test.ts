@@ -10,10 +10,13 @@ import {
 } from "../testing/podman_service.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { directoriesOf } from "./vm_traces.ts";
+import { AIMS, VmFleet } from "./vm_fleet.ts";
 import { ask, type Body, endOf, makeTask, until, untilState } from "./caller.ts";
 
 /** Idle for this long a VM of these tests sleeps. */
 const SLEEP_MS = 1_000;
+/** How often a server is killed at work. */
+const ROUNDS = Number(Deno.env.get("HOLDFAST_KILL_ROUNDS") ?? 3);
 const API = "http://docker/v1.41";
 
 const reason = await podmanAvailable();
@@ -168,6 +171,40 @@ test("a VM that is recycled while podman is gone goes when it is back, after a k
   const { cleanup } = (await ask(server, `/v1/vms/${vm.id}`)).body;
   assert(cleanup !== "owed", `its clean-up is ${cleanup}`);
   assertEquals(await containers(podman), []);
+});
+
+test("a server that is killed at work loses, doubles and forgets no container", async (stage) => {
+  const { server, podman } = stage;
+  const fleet = new VmFleet([{ provider: "docker", image: podman.image }], Math.random);
+  for (let round = 0; round < ROUNDS; round++) {
+    await fleet.live(server.url, AIMS[round % AIMS.length] ?? null);
+    await server.kill();
+    await server.start();
+  }
+  for (const [id, { vm }] of fleet.tasks) {
+    const { state, error } = await endOf(server, id);
+    const wasRecycled = error?.code === "vm_recycled" && fleet.asked.has(vm);
+    assert(state === "succeeded" || wasRecycled, `${id} is ${state}: ${JSON.stringify(error)}`);
+  }
+  let vms: Body[] = [];
+  await until("all VMs are at rest", async () => {
+    vms = (await ask(server, "/v1/vms?limit=200")).body.items;
+    return vms.every(({ state }) => ["sleeping", "failed", "recycled"].includes(state));
+  });
+  assertEquals(vms.filter(({ state }) => state === "failed"), []);
+  const ids = new Set(vms.map(({ id }) => id));
+  for (const id of fleet.vms) assert(ids.has(id), `vm ${id} was acknowledged and is gone`);
+  const sleeping = vms.filter(({ state }) => state === "sleeping").map(({ id }) => id).toSorted();
+  const seen = await containers(podman);
+  assertEquals(seen.map(({ State }) => State), sleeping.map(() => "paused"));
+  assertEquals(await directoriesOf(server.home), sleeping);
+  for (const id of sleeping) {
+    assertEquals(seen.filter((one) => JSON.stringify(one.Labels).includes(id)).length, 1, id);
+  }
+  for (const { vm, name } of fleet.files.filter(({ vm }) => sleeping.includes(vm))) {
+    await Deno.stat(`${server.home}/vms/${vm}/workspace/file.${name}`);
+  }
+  assertEquals(fleet.oddities, []);
 });
 
 async function makeVm({ server, podman }: Stage, vm: object): Promise<Body> {

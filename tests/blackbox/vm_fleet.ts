@@ -21,7 +21,7 @@ export type Aim = typeof AIMS[number];
 /** `$1` name, `$2` seconds: holds a lock while it runs, which its children would hold as well. */
 const TASK = `
 exec 9>> ".lock.$1"
-flock -n 9 || { echo "overlap $1"; echo "overlap $1" >> .overlaps; }
+command -v flock > /dev/null && ! flock -n 9 && echo "overlap $1" | tee -a .overlaps
 sleep "$2"
 echo "ended $1" >> .ended
 echo "done $1"
@@ -35,6 +35,9 @@ exit 0
 
 // deno-lint-ignore no-explicit-any -- a caller from outside reads JSON that nothing has typed
 type Body = any;
+
+/** What all VMs of a kind are made with. */
+export type VmOfKind = { provider: string; image?: string };
 
 export class VmFleet {
   /** Ids whose creation was answered with 201. */
@@ -52,7 +55,7 @@ export class VmFleet {
   readonly oddities: string[] = [];
   #count = 0;
 
-  constructor(readonly providers: readonly string[], readonly random: () => number) {}
+  constructor(readonly kinds: readonly VmOfKind[], readonly random: () => number) {}
 
   /** Gives commands until the moment of the kill has come, and says whether it is what was meant. */
   async live(url: string, aim: Aim): Promise<void> {
@@ -95,7 +98,7 @@ export class VmFleet {
   async #makeVm(call: Call): Promise<void> {
     const name = this.#name("v");
     const body = {
-      provider: this.#pick(this.providers),
+      ...this.#pick(this.kinds),
       idle: { sleepMs: SLEEP_MS },
       labels: { name },
     };
@@ -106,10 +109,9 @@ export class VmFleet {
   async #makeTask(call: Call, shared: string): Promise<void> {
     const name = this.#name("t");
     const isOwn = this.random() < 0.3 && this.vms.size - this.asked.size < MAX_VMS;
-    const provider = this.#pick(this.providers);
     const body = {
       command: ["sh", "-c", TASK, "task", name, (this.random() * 0.3).toFixed(2)],
-      vm: isOwn ? { provider, idle: { sleepMs: SLEEP_MS } } : shared,
+      vm: isOwn ? { ...this.#pick(this.kinds), idle: { sleepMs: SLEEP_MS } } : shared,
       labels: { name },
       maxAttempts: 10,
     };

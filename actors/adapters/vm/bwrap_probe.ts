@@ -7,7 +7,7 @@ import { AVAILABILITY_MS } from "./bwrap_limits.ts";
 import { execIn } from "./bwrap_exec.ts";
 import { type MakeContext, makeVm, removeVm } from "./bwrap_make.ts";
 import type { GroupControl, GroupControls } from "./cgroup.ts";
-import { listVmDirectories } from "./directory.ts";
+import { listHalfRemoved, listVmDirectories } from "./directory.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import {
   type ProviderAvailability,
@@ -88,8 +88,10 @@ async function tryOut(context: MakeContext, vmId: string): Promise<ProviderAvail
 async function attempt(context: MakeContext, vmId: string): Promise<void> {
   const { signal } = new AbortController();
   const call = { key: vmId, signal, report: () => {} };
-  // Cut off before it was recorded, a try leaves a directory that no list of VMs shows.
-  for (const left of await listVmDirectories(context.home)) {
+  // Cut off before it was recorded, or while it was removed, a try leaves a directory that no
+  // list of VMs shows.
+  const { home } = context;
+  for (const left of [...await listVmDirectories(home), ...await listHalfRemoved(home)]) {
     if (left.startsWith(PROBE_PREFIX)) await removeVm(context, left, signal);
   }
   try {

@@ -45,6 +45,18 @@ export async function listVmDirectories(home: string): Promise<string[]> {
   }
 }
 
+/** Ids of VMs of whose directory something is left since its removal was cut off, or goes on. */
+export async function listHalfRemoved(home: string): Promise<string[]> {
+  try {
+    const names = (await Array.fromAsync(Deno.readDir(vmsOf(home)))).map(({ name }) => name);
+    return names.filter((name) => name.startsWith(REMOVED)).map((name) =>
+      name.slice(REMOVED.length)
+    );
+  } catch (error) {
+    return absent(error) ?? [];
+  }
+}
+
 /** Writes it whole or not at all; makes the directory. Only the server's user can read it. */
 export async function writeMeta(home: string, vmId: string, meta: JsonObject): Promise<void> {
   const { root, meta: path } = vmDirectory(home, vmId);
@@ -66,7 +78,7 @@ export async function readMeta(home: string, vmId: string): Promise<unknown> {
 export async function removeVmDirectory(home: string, vmId: string): Promise<void> {
   const { root } = vmDirectory(home, vmId);
   // What is half removed must not look like a VM.
-  const removed = join(vmsOf(home), `.removed.${vmId}`);
+  const removed = join(vmsOf(home), `${REMOVED}${vmId}`);
   await removeTree(removed);
   if (!await exists(root)) return;
   await Deno.rename(root, removed);
@@ -147,6 +159,7 @@ export async function fillWorkspace(
   report(done);
 }
 
+const REMOVED = ".removed.";
 const ID = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
 
 function checkedId(vmId: string): string {
