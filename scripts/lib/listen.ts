@@ -26,12 +26,17 @@ export type Listener = {
 /** Binds the address. Throws `ExitError` where that cannot be. */
 export function listen(
   config: Config,
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (
+    request: Request,
+    info: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  ) => Response | Promise<Response>,
 ): Listener {
   const { hostname, port } = listenAddress(config);
   let open = false;
-  const serve = (request: Request) =>
-    open || HEALTH_PATHS.includes(new URL(request.url).pathname) ? fetch(request) : tooEarly();
+  const serve = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) =>
+    open || HEALTH_PATHS.includes(new URL(request.url).pathname)
+      ? fetch(request, info)
+      : tooEarly();
   const server = bind(
     config.listen,
     () => Deno.serve({ hostname, port, onListen: () => {} }, serve),

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { ENGINE_ADDRESS } from "../../actors/adapters/vm/docker_limits.ts";
 import { mergeConfig } from "../../scripts/lib/config.ts";
 import { libsqlDirectory, serverPermissions } from "../../scripts/lib/permissions.ts";
 import { environmentLayer } from "../../scripts/lib/read_config.ts";
@@ -69,7 +70,16 @@ Deno.test("serverPermissions() adds the directory of a database outside of the h
 
 Deno.test("serverPermissions() narrows programs to those named and its own", () => {
   const { run } = flagsFor({ HOLDFAST_ALLOW_RUN: "npm,git" });
-  assertEquals(run, ["git", "ps", "sh", "npm"]);
+  const forVms = ["bash", "bwrap", "nsenter", "script", "setpriv", "stty", "unshare"];
+  assertEquals(run, ["git", "ps", "sh", ...forVms, "npm"]);
+});
+
+Deno.test("serverPermissions() allows the socket of a container engine where one is set", () => {
+  const socket = "/run/podman/podman.sock";
+  const { net, read, write } = flagsFor({ HOLDFAST_DOCKER_SOCKET: socket });
+  assertEquals(net, ["127.0.0.1:7717", ENGINE_ADDRESS, `unix:${socket}`]);
+  assertEquals(read, ["/users/ann/.holdfast", socket]);
+  assertEquals(write, read);
 });
 
 Deno.test("serverPermissions() refuses a path that a flag cannot name", () => {
