@@ -8,6 +8,8 @@ import type {
   VmSpec,
 } from "../../actors/adapters/vm/provider.ts";
 import { VmProviders } from "../../actors/adapters/vm/providers.ts";
+import type { Executor } from "../../actors/adapters/executor/executor.ts";
+import { createTaskKind } from "../../actors/task.ts";
 import { createVmKind } from "../../actors/vm.ts";
 import { createVmAccess } from "../../actors/vm_access.ts";
 import { createWorkspaceKind } from "../../actors/workspace.ts";
@@ -53,6 +55,19 @@ export class AbsentVmProvider extends FakeVmProvider {
   }
 }
 
+/** Works until it is told to stop. */
+const IDLE: Executor = {
+  name: "command",
+  run: async (_, context) => {
+    await context.send({ type: "executor.started" });
+    const { promise, reject } = Promise.withResolvers<never>();
+    context.signal.addEventListener("abort", () => reject(context.signal.reason), { once: true });
+    return await promise;
+  },
+  reattach: () => Promise.reject(new Error("Nothing is taken up here")),
+  available: () => Promise.resolve({ ok: true, reason: null, details: {} }),
+};
+
 export type VmWorld = AsyncDisposable & Omit<World, "crash"> & {
   provider: ScriptedVmProvider;
   absent: AbsentVmProvider;
@@ -75,7 +90,11 @@ export async function openVmWorld(options: Partial<AppConfig> = {}): Promise<VmW
   const absent = new AbsentVmProvider("absent");
   const images = [new ImageVmProvider("docker"), new ImageVmProvider("podman", "debian:12")];
   const providers = new VmProviders([provider, absent, ...images]);
-  const world = await startWorld([createVmKind({ providers }), createWorkspaceKind()]);
+  const world = await startWorld([
+    createVmKind({ providers }),
+    createWorkspaceKind(),
+    createTaskKind({ executors: {}, vmExecutors: { command: IDLE } }),
+  ]);
   const { system, clock } = world;
   const vms = createVmAccess({ system, providers, clock, log: () => {} });
   const app = createApp(system, { vms, clock, ...options });
