@@ -170,7 +170,10 @@ async function ask(
 /** Names the tasks that stand in its way. */
 async function refuseSleep({ system }: Api, { id }: VmParams, error: unknown): Promise<never> {
   if (!(error instanceof NotAcceptedError)) throw error;
-  const { tasks: holds } = vmContext(await system.get(error.address));
+  const record = await system.get(error.address);
+  const { tasks: holds } = vmContext(record);
+  // Elsewhere it is not the tasks that keep it from sleeping.
+  if (record.state !== "running") throw error;
   const tasks = Object.keys(holds).filter((task) => holds[task] === "holds");
   if (tasks.length === 0) throw error;
   const who = `${tasks.join(", ")} work${tasks.length === 1 ? "s" : ""} in it`;

@@ -243,6 +243,17 @@ Deno.test("POST …/sleep names the tasks that work in the VM", async () => {
   assertEquals(problem.detail, 'Cannot put vm "vm_1" to sleep: vm:vm_1 works in it');
 });
 
+Deno.test("POST …/sleep of a VM that is over says that, whoever worked in it", async () => {
+  await using world = await openVmWorld();
+  const { call, json, running, system } = world;
+  await running();
+  await system.send("vm:vm_1", { type: "vm.attach", task: "vm:vm_1" });
+  await json("POST", "/v1/vms/vm_1/recycle");
+  const problem = await problemOf(await call("POST", "/v1/vms/vm_1/sleep"));
+  assertEquals([problem.status, problem.type], [409, "urn:holdfast:problem:not-accepted"]);
+  assertMatch(String(problem.detail), /state is "recyc/);
+});
+
 Deno.test("POST …/recycle twice recycles once, and DELETE does the same", async () => {
   await using world = await openVmWorld();
   const { json, running, provider, clock } = world;
