@@ -27,7 +27,7 @@ type Operation = "create" | "suspend" | "resume" | "delete" | "find" | "list";
 type Fate = "plain" | "refuse" | "regret" | "lie" | "hang" | "deaf" | "late";
 
 const FATES: { readonly [operation in Operation]: readonly Fate[] } = {
-  create: ["refuse", "regret", "lie", "hang", "deaf", "late"],
+  create: ["refuse", "regret", "lie", "hang", "deaf", "late", "late", "late"],
   suspend: ["refuse", "regret", "lie", "hang", "deaf"],
   resume: ["refuse", "regret", "lie", "hang", "deaf"],
   delete: ["refuse", "regret", "lie", "hang", "deaf"],

@@ -72,8 +72,12 @@ class Town {
     const id = `v${this.#vms.length + 1}`;
     const input = this.#vmInput(id);
     this.#vms.push(id);
-    if (random.chance(0.5)) return await this.#makeTask(server, { id, make: input });
-    await server.process.call((system) => system.spawn("vm", id, input));
+    if (random.chance(0.5)) await this.#makeTask(server, { id, make: input });
+    else await server.process.call((system) => system.spawn("vm", id, input));
+    if (!random.chance(0.2)) return;
+    // Some think better of it while it is being made.
+    await this.world.sleep(random.int(1, 30 * SECOND));
+    await this.#send(await this.world.up(), `vm:${id}`, { type: "vm.recycle" });
   }
 
   #vmInput(id: string): VmInput {

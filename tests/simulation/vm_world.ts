@@ -72,10 +72,11 @@ export class VmWorld {
       clock,
       report: (finding, fields) => this.trace.note(`${finding} ${JSON.stringify(fields)}`),
     });
+    const command = this.#executor(process);
     process.system = createSystem({
       store: process.store,
       kinds: [
-        createTaskKind({ executors: {}, vmExecutors: { command: this.#executor(process) } }),
+        createTaskKind({ executors: { command }, vmExecutors: { command } }),
         createVmKind({ providers }),
         // Two weeks of rounds each minute would take most of the simulation's own time.
         createReconcilerKind({
