@@ -9,6 +9,8 @@ import { runTask } from "../testing/run_task.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 
 const ROOT = fileURLToPath(import.meta.resolve("../../"));
+/** A shell that reads nobody's start-up files: those may do anything, and take long over it. */
+const PLAIN = { env: { SHELL: "/bin/sh" } };
 /** Longest life of a terminal; one that hangs is killed, and its test fails. */
 const MAX_MS = 20_000;
 
@@ -88,7 +90,7 @@ function sit(url: string, id: string, { args = "", after = "" } = {}): Seat {
 }
 
 Deno.test("vm shell is a terminal of the local size, and ends with the shell's exit code", async () => {
-  await using server = await startServer();
+  await using server = await startServer(PLAIN);
   await using seat = await sitDown(server.url, await makeVm(server));
   await seat.type("stty size; echo $((40+2))\r");
   await seat.sees(/30 100\r\n42\r\n/);
@@ -97,7 +99,7 @@ Deno.test("vm shell is a terminal of the local size, and ends with the shell's e
 });
 
 Deno.test("vm shell passes Ctrl-C on, and a new size of the local terminal", async () => {
-  await using server = await startServer();
+  await using server = await startServer(PLAIN);
   await using seat = await sitDown(server.url, await makeVm(server));
   await seat.type("trap 'stty size' WINCH; sh -c 'echo be''gun; exec sleep 60'\r");
   await seat.sees(/begun\r\n/);
@@ -111,7 +113,7 @@ Deno.test("vm shell passes Ctrl-C on, and a new size of the local terminal", asy
 });
 
 Deno.test("vm shell leaves by its key, gives the terminal back, and comes back to the same shell", async () => {
-  await using server = await startServer();
+  await using server = await startServer(PLAIN);
   const id = await makeVm(server);
   await using seat = await sitDown(server.url, id, {
     after: "echo code $?; stty -a | grep -o '.icanon'",
@@ -130,7 +132,7 @@ Deno.test("vm shell leaves by its key, gives the terminal back, and comes back t
 });
 
 Deno.test("vm shell comes back to the same shell when the connection breaks off", async () => {
-  await using server = await startServer();
+  await using server = await startServer(PLAIN);
   await using road = new Road(Number(new URL(server.url).port));
   await using seat = await sitDown(road.url, await makeVm(server));
   await seat.type("kept=$((40+2)); echo it is $kept\r");
@@ -145,7 +147,7 @@ Deno.test("vm shell comes back to the same shell when the connection breaks off"
 });
 
 Deno.test("vm shell says that the shell is gone when its server was killed, and ends", async () => {
-  await using server = await startServer();
+  await using server = await startServer(PLAIN);
   await using road = new Road(Number(new URL(server.url).port));
   await using seat = await sitDown(road.url, await makeVm(server), {
     after: "echo code $?; stty -a | grep -o '.icanon'",
@@ -161,7 +163,7 @@ Deno.test("vm shell says that the shell is gone when its server was killed, and 
 });
 
 Deno.test("vm shell wants a terminal, and a VM that is there", async () => {
-  await using server = await startServer();
+  await using server = await startServer(PLAIN);
   const id = await makeVm(server);
   const env = { HOLDFAST_LISTEN: new URL(server.url).host };
   const { code, stderr } = await runTask("vm", ["shell", id], { env });
