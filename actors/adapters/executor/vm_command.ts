@@ -79,20 +79,15 @@ async function runInVm(
   context.receive((event) => {
     if (!signals.take(event)) stdin.take(event);
   });
-  await context.send({ type: "executor.started", workDir: handle.workDir });
-  const exit = await execute({
-    input,
-    context,
-    settings,
-    provider,
-    handle,
-    output,
-    variables,
-    stdin,
-  });
-  const { exitCode, signal } = exit;
-  const workDir = cwdOf(input) ?? handle.workDir;
-  return { exitCode, signal, ...output.end(), workDir, durationMs: clock.now() - startedAt };
+  const place = { provider, handle };
+  try {
+    await context.send({ type: "executor.started", workDir: handle.workDir });
+    const exit = await execute({ input, context, settings, ...place, output, variables, stdin });
+    const workDir = cwdOf(input) ?? handle.workDir;
+    return { ...exit, ...output.end(), workDir, durationMs: clock.now() - startedAt };
+  } finally {
+    await signals.stop();
+  }
 }
 
 async function execute(

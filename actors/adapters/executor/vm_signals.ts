@@ -37,9 +37,13 @@ export type CommandInVm = { provider: VmProvider; handle: VmHandle; context: Eff
 export type Signals = {
   /** False where the event asks for no signal. */
   take(event: EventInput): boolean;
+  /** The command has ended: nothing of it is looked for any more. */
+  stop(): Promise<void>;
 };
 
 type Settings = {
+  /** Aborted when the command has ended. */
+  over?: AbortSignal;
   clock: Clock;
   table: ProcessTable;
   warn: (message: string, fields: JsonObject) => void;
@@ -51,13 +55,15 @@ type Settings = {
  */
 export function createSignals(options: CommandInVm & { settings: Settings }): Signals {
   const { context, settings: { warn } } = options;
+  const end = new AbortController();
+  const within = { ...options, settings: { ...options.settings, over: end.signal } };
   let last = Promise.resolve();
   const send = async (signal: string) => {
     try {
-      await (signal === "CONT" ? resume(options) : signalCommand(options, signal));
+      await (signal === "CONT" ? resume(within) : signalCommand(within, signal));
     } catch (error) {
       // Once the attempt is over nobody is left to be signalled.
-      if (context.signal.aborted) return;
+      if (context.signal.aborted || end.signal.aborted) return;
       warn("Cannot signal a command in a VM", { address: context.address, reason: String(error) });
     }
   };
@@ -66,6 +72,10 @@ export function createSignals(options: CommandInVm & { settings: Settings }): Si
       const signal = SIGNALS[type];
       if (signal !== undefined) last = last.then(() => send(signal));
       return signal !== undefined;
+    },
+    stop() {
+      end.abort();
+      return last;
     },
   };
 }
@@ -91,7 +101,7 @@ async function signalCommand(
 ): Promise<void> {
   for (let look = 0; look < MAX_SIGNAL_LOOKS; look++) {
     if (await signalAll(options, signal) > 0) return;
-    await pause(options.settings.clock);
+    if (await isOver(options.settings)) return;
   }
 }
 
@@ -101,13 +111,13 @@ async function signalCommand(
  * when that is up again.
  */
 async function resume(options: CommandInVm & { settings: Settings }): Promise<void> {
-  const { context, settings: { clock, table } } = options;
+  const { context, settings: { table } } = options;
   const waiters = await waitersOn(context.key, table);
   continueStopped(waiters, waiters);
   await signalCommand(options, "CONT");
   for (let look = 0; look < MAX_SIGNAL_LOOKS && waiters.length > 0; look++) {
     continueStopped(waiters, await table());
-    await pause(clock);
+    if (await isOver(options.settings)) return;
   }
 }
 
@@ -135,8 +145,13 @@ function continueStopped(waiters: readonly ProcessInfo[], look: readonly Process
   }
 }
 
-function pause(clock: Clock): Promise<void> {
+/** Waits before the next look; true once the command has ended. */
+async function isOver({ clock, over }: Settings): Promise<boolean> {
+  if (over?.aborted) return true;
   const { promise, resolve } = Promise.withResolvers<void>();
-  clock.wake(clock.now() + SIGNAL_LOOK_MS, resolve);
-  return promise;
+  const cancel = clock.wake(clock.now() + SIGNAL_LOOK_MS, resolve);
+  over?.addEventListener("abort", () => resolve(), { once: true });
+  await promise;
+  cancel();
+  return over?.aborted ?? false;
 }
