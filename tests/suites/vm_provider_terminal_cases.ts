@@ -1,5 +1,5 @@
 /** Terminals in VMs. */
-import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { TerminalProcess } from "../../actors/adapters/vm/provider.ts";
 import { eventually } from "../testing/processes.ts";
 import { type Bench, call, type Cases, sh, uniqueSeconds } from "./vm_provider_bench.ts";
@@ -115,7 +115,7 @@ async function holdsUp(bench: Bench): Promise<void> {
     assert(!done, "it ended");
     taken += value.length;
   }
-  assertGreater(await count(), last);
+  await eventually(async () => await count() > last);
   await reader.cancel();
   await terminal.close();
   await terminal.exited;
