@@ -22,7 +22,11 @@ export const TaskVmField = z.union([VmId, NewVm]).openapi({
 export async function taskVmOf(
   api: Api,
   vm: z.infer<typeof TaskVmField>,
-  { taskId, createdAt }: { taskId: string; createdAt: number },
+  { taskId, createdAt, startAt }: {
+    taskId: string;
+    createdAt: number;
+    startAt?: number | undefined;
+  },
 ): Promise<TaskVm> {
   if (typeof vm === "string") {
     const state = (await find(api, vm))?.state;
@@ -37,7 +41,13 @@ export async function taskVmOf(
     throw invalidInput([{ pointer: "/vm/id", detail: `there is a VM "${id}" already` }]);
   }
   const owner = taskAddress(taskId);
-  return { id, make: await vmInputOf(api, vm, { id, createdAt, owner, within: "/vm" }) };
+  const make = await vmInputOf(api, vm, { id, createdAt, owner, within: "/vm" });
+  const recycleMs = make.idle?.recycleMs ?? null;
+  if (startAt !== undefined && recycleMs !== null && startAt > createdAt + recycleMs) {
+    const detail = `is later than its VM would be recycled for idleness, after ${recycleMs} ms`;
+    throw invalidInput([{ pointer: "/startAt", detail }], "contradictory");
+  }
+  return { id, make };
 }
 
 /** The VM for another try of a task: the same, or where that is no more, one like it. */

@@ -82,9 +82,13 @@ async function create(
   const { system, config } = api;
   const id = body.id ?? system.newId(TASK_KIND);
   const given = { id, createdAt: config.clock.now() };
-  const vm = body.vm === undefined
-    ? {}
-    : { vm: await taskVmOf(api, body.vm, { taskId: id, createdAt: given.createdAt }) };
+  const vm = body.vm === undefined ? {} : {
+    vm: await taskVmOf(api, body.vm, {
+      taskId: id,
+      createdAt: given.createdAt,
+      startAt: body.startAt,
+    }),
+  };
   const input = taskInput(body, { ...given, ...vm });
   return await once.commit(
     (options) => system.spawn(TASK_KIND, id, input, options),

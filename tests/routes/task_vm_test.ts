@@ -46,6 +46,17 @@ for (const { name, body, pointer } of REFUSED) {
   });
 }
 
+Deno.test("POST /v1/tasks refuses a start after its VM would be gone", async () => {
+  await using world = await openVmWorld();
+  const startAt = world.clock.now() + 2 * 60 * 60_000;
+  const task = { command: COMMAND, startAt };
+  const post = (idle: object, status: number) =>
+    world.json("POST", "/v1/tasks", { body: { ...task, vm: { idle } }, status });
+  await post({ recycleMs: 60 * 60_000 }, 400);
+  await post({ recycleMs: 3 * 60 * 60_000 }, 201);
+  await post({ recycleMs: null }, 201);
+});
+
 Deno.test("POST /v1/tasks refuses a VM that is over", async () => {
   await using world = await openVmWorld();
   const { json, clock, running } = world;
