@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { createCommandExecutor } from "./adapters/executor/command.ts";
 import { createVmCommandExecutor } from "./adapters/executor/vm_command.ts";
+import { removeHalfRemoved } from "./adapters/vm/directory.ts";
 import type { VmProviders } from "./adapters/vm/providers.ts";
 import { taskAddress } from "../machines/task_context.ts";
 import { removeLeftovers } from "./adapters/executor/leftovers.ts";
@@ -97,6 +98,9 @@ export function createKinds(options: KindsOptions): Kinds {
       if (removed > 0) log("info", "Removed directories of archived tasks", { removed });
       const mirrors = await command.removeUnusedMirrors();
       if (mirrors > 0) log("info", "Removed mirrors of repositories", { removed: mirrors });
+      // A removal that was cut off is tried again for as long as an actor wants it, and only then.
+      const half = await removeHalfRemoved(home);
+      if (half > 0) log("info", "Removed what was left of directories of VMs", { removed: half });
     },
     sweep: async (live) => {
       const { found, left } = await sweepOrphans({ instance, live });

@@ -85,6 +85,13 @@ export async function removeVmDirectory(home: string, vmId: string): Promise<voi
   await removeTree(removed);
 }
 
+/** Removes what removals that were cut off have left; returns of how many VMs. */
+export async function removeHalfRemoved(home: string): Promise<number> {
+  const left = await listHalfRemoved(home);
+  for (const vmId of left) await removeTree(join(vmsOf(home), `${REMOVED}${vmId}`));
+  return left.length;
+}
+
 /** What filling a work directory takes, besides the call. */
 export type WorkspaceTools = {
   /** The data directory, and the id by which its processes are known. */
