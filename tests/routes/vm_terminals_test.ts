@@ -4,6 +4,7 @@ import WebSocket from "ws";
 import { SocketClient } from "../testing/socket_client.ts";
 import { problemOf } from "./support.ts";
 import { openVmEdge, type VmEdge } from "./vm_edge.ts";
+import { eventually } from "../testing/processes.ts";
 
 const open = (edge: VmEdge, vm: string, query = "") =>
   SocketClient.open(`${edge.url}/v1/vms/${vm}/terminal${query}`);
@@ -37,6 +38,8 @@ Deno.test("a terminal has the size that its viewer says", async () => {
   await client.shows(/ready/);
   client.send({ type: "resize", columns: 120, rows: 40 });
   await client.shows(/40 120/);
+  // The program may say its new size before the answer to the change is there.
+  await eventually(async () => (await listed(edge, vm))[0]?.columns === 120);
   const [shown] = await listed(edge, vm);
   assertEquals([shown?.columns, shown?.rows, shown?.viewers], [120, 40, 1]);
 });

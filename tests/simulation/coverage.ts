@@ -81,11 +81,18 @@ function pointsOf(situation: Situation): readonly CrashPoint[] {
   return ENDLESS.has(src) ? CRASH_POINTS.filter((point) => !RESULTS.has(point)) : CRASH_POINTS;
 }
 
+/** Parts of a task's life that it has with a VM: the simulation of VMs goes there. */
+const WITH_VM = /\b(?:equipped|awaitingVm|wakingVm)\b/;
+const WORD_OF_VM = /^vm\./;
+
 /** All transitions of a machine that can be taken and do anything, named as in the journal. */
 function edgesOf({ name, definition }: RegisteredKind): string[] {
   const { states } = describeMachine(definition.machine);
   return states.flatMap(({ id, transitions }) =>
     transitions
+      .filter(({ event, targets }) =>
+        ![id, ...targets].some((state) => WITH_VM.test(state)) && !WORD_OF_VM.test(event)
+      )
       .filter(({ targets, actions, reenter }) => targets.length + actions.length > 0 || reenter)
       .filter(({ actions }) => !actions.includes("explode"))
       .map(({ targets }) => `${name}: ${id} -> ${targets.join(",")}`)
