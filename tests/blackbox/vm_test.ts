@@ -3,17 +3,16 @@
  * their timers, woken by use, shared by tasks, lost behind the server's back, and gone in the end.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { createBwrapProvider } from "../../actors/adapters/vm/bwrap.ts";
+import { bwrapUnavailable } from "../adapters/vm_bwrap_lab.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { ask, type Body, endOf, makeTask, until, untilState } from "./caller.ts";
 
 /** Idle for this long a VM of these tests sleeps. */
 const SLEEP_MS = 1_000;
 
-const bwrap = await createBwrapProvider({ home: "/nowhere", instance: "look" }).available();
 const PROVIDERS = [
   { name: "process", reason: null },
-  { name: "bwrap", reason: bwrap.ok ? null : bwrap.reason },
+  { name: "bwrap", reason: await bwrapUnavailable() ?? null },
 ];
 
 async function makeVm(server: TestServer, vm: object): Promise<Body> {
