@@ -8,7 +8,7 @@ import { actorAt, createActor, external } from "./lib/builtins.ts";
 
 /** Between two rounds while there is something to look after, and while there is nothing, ms. */
 const BUSY_EVERY_MS = 60_000;
-const IDLE_EVERY_MS = 10 * 60_000;
+const IDLE_EVERY_MS = 2 * 60_000;
 /** Rounds of one reconciler. */
 const MAX_ROUNDS = 1_000;
 
