@@ -57,7 +57,7 @@ Deno.test("reconciler machine makes its successor when it has done its rounds, w
   }
 });
 
-Deno.test("reconciler machine looks each minute while there is something, and each ten while not", () => {
+Deno.test("reconciler machine looks each minute while there is something, and each two while not", () => {
   const reconciler = rehearse();
   reconciler.send({ type: "xstate.done.actor.round", output: EMPTY });
   assertEquals(reconciler.timers, { pause: 2 * MINUTE });
