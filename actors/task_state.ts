@@ -3,6 +3,7 @@
  * beside the work, and tells apart how a task waits; none of that is anyone's business outside.
  */
 import type { Json } from "./runtime/json.ts";
+import { child, topOf } from "./state_value.ts";
 
 /** Steps of a task that waits for what it needs. */
 const BEFORE_QUEUE: readonly string[] = ["equipped", "awaitingVm"];
@@ -18,16 +19,4 @@ export function taskState(value: Json): string {
   if (attempt === undefined) return "queued";
   const running = child(attempt, "running");
   return running === undefined ? "dispatched" : `running.${topOf(running)}`;
-}
-
-function topOf(value: Json): string {
-  if (typeof value === "string") return value;
-  const [name] = Object.keys(value ?? {});
-  if (name === undefined) throw new TypeError(`Cannot name state ${JSON.stringify(value)}`);
-  return name;
-}
-
-function child(value: Json | undefined, name: string): Json | undefined {
-  if (value === null || typeof value !== "object") return undefined;
-  return (value as { readonly [key: string]: Json })[name];
 }

@@ -12,6 +12,7 @@ import { startServer, type TestServer } from "../testing/server.ts";
 import { directoriesOf } from "./vm_traces.ts";
 import { AIMS, VmFleet } from "./vm_fleet.ts";
 import { ask, type Body, endOf, makeTask, until, untilState } from "./caller.ts";
+import { exec, makeVm as makeAnyVm, post, untilVm, vmState } from "./vm_caller.ts";
 
 /** Idle for this long a VM of these tests sleeps. */
 const SLEEP_MS = 1_000;
@@ -207,29 +208,9 @@ test("a server that is killed at work loses, doubles and forgets no container", 
   assertEquals(fleet.oddities, []);
 });
 
-async function makeVm({ server, podman }: Stage, vm: object): Promise<Body> {
-  const json = { provider: "docker", image: podman.image, ...vm };
-  const made = await ask(server, "/v1/vms", { json });
-  assertEquals(made.status, 201, JSON.stringify(made.body));
-  return (await ask(server, `/v1/vms/${made.body.id}?waitMs=30000`)).body;
-}
-
-async function vmState(server: TestServer, id: string): Promise<string> {
-  return (await ask(server, `/v1/vms/${id}`)).body.state;
-}
-
-async function untilVm(server: TestServer, id: string, state: string): Promise<void> {
-  await until(`${id} is ${state}`, async () => await vmState(server, id) === state);
-}
-
-async function post(server: TestServer, path: string, json: object = {}): Promise<Body> {
-  const { status, body } = await ask(server, path, { json });
-  assertEquals(status, 200, JSON.stringify(body));
-  return body;
-}
-
-async function exec(server: TestServer, id: string, command: string[]): Promise<Body> {
-  return await post(server, `/v1/vms/${id}/exec`, { command });
+/** Makes a VM of the tiny image, where it names no other. */
+function makeVm({ server, podman }: Stage, vm: object): Promise<Body> {
+  return makeAnyVm(server, { provider: "docker", image: podman.image, ...vm });
 }
 
 /** Has the reconciler look, and waits until it has. */

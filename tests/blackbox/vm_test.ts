@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { bwrapUnavailable } from "../adapters/vm_bwrap_lab.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
+import { exec, makeVm, post, untilVm } from "./vm_caller.ts";
 import { ask, type Body, endOf, makeTask, until, untilState } from "./caller.ts";
 
 /** Idle for this long a VM of these tests sleeps. */
@@ -14,31 +15,6 @@ const PROVIDERS = [
   { name: "process", reason: null },
   { name: "bwrap", reason: await bwrapUnavailable() ?? null },
 ];
-
-async function makeVm(server: TestServer, vm: object): Promise<Body> {
-  const made = await ask(server, "/v1/vms", { json: vm });
-  assertEquals(made.status, 201, JSON.stringify(made.body));
-  const { body } = await ask(server, `/v1/vms/${made.body.id}?waitMs=30000`);
-  return body;
-}
-
-async function vmState(server: TestServer, id: string): Promise<string> {
-  return (await ask(server, `/v1/vms/${id}`)).body.state;
-}
-
-async function untilVm(server: TestServer, id: string, state: string): Promise<void> {
-  await until(`${id} is ${state}`, async () => await vmState(server, id) === state);
-}
-
-async function post(server: TestServer, path: string, json: object = {}): Promise<Body> {
-  const { status, body } = await ask(server, path, { json });
-  assertEquals(status, 200, JSON.stringify(body));
-  return body;
-}
-
-async function exec(server: TestServer, id: string, command: string[]): Promise<Body> {
-  return await post(server, `/v1/vms/${id}/exec`, { command });
-}
 
 /** Everything that is left of VMs in a data directory. */
 async function leftOf(server: TestServer): Promise<string[]> {
