@@ -80,8 +80,8 @@ export async function removeVmDirectory(home: string, vmId: string): Promise<voi
   // What is half removed must not look like a VM.
   const removed = join(vmsOf(home), `${REMOVED}${vmId}`);
   await removeTree(removed);
-  if (!await exists(root)) return;
-  await Deno.rename(root, removed);
+  // Two may remove it at once: one of them finds it gone.
+  await Deno.rename(root, removed).catch(absent);
   await removeTree(removed);
 }
 
