@@ -124,6 +124,15 @@ export type Inspection = {
   children: { id: string; src: string; address: Address | null }[];
 };
 
+/** A timer that should have fired: `dueAt` in ms since the epoch; `address` is its owner. */
+export type OverdueTimer = { address: Address; timer: string; dueAt: number };
+
+/** An effect that is owed and that nobody carries out. */
+export type OrphanedEffect = { address: Address; key: string; src: string; attempt: number };
+
+/** What is looked for: late by more than `lateMs`, at most `limit` of it (1 to 200). */
+export type LateQuery = { lateMs: number; limit: number };
+
 /** What start found and did. */
 export type RecoveryReport = {
   bootId: string;
@@ -294,6 +303,21 @@ export interface System {
     done: (record: ActorRecord) => boolean,
     options?: { timeoutMs?: number; signal?: AbortSignal },
   ): Promise<ActorRecord>;
+
+  /**
+   * Those of the addresses whose actors are active and own nothing that could wake them: no timer
+   * of theirs or for them, no effect, no slot held or asked for, no watch, no active child. Only an
+   * event from outside moves them on. In no order; give a page of addresses at a time.
+   */
+  unattended(addresses: readonly Address[]): Promise<Address[]>;
+  /** Timers that were due more than `lateMs` ago, the oldest first. Throws `RangeError`. */
+  overdue(query: LateQuery): Promise<OverdueTimer[]>;
+  /**
+   * Effects whose attempt was to begin more than `lateMs` ago and that nobody in this process runs
+   * or waits with, by key: nothing carries them out in the definition in force, or their result
+   * could not be applied. Reads all effects that are owed. Throws `RangeError`.
+   */
+  orphanedEffects(query: LateQuery): Promise<OrphanedEffect[]>;
 
   /** All pools that are known, by name. */
   pools(): PoolStatus[];

@@ -186,7 +186,11 @@ export class EffectRunner {
   async #attempt(running: Running): Promise<void> {
     const { row } = running;
     const effect = this.ports.effectOf(row);
-    if (effect === undefined) return;
+    if (effect === undefined) {
+      // Nothing carries it out: its row stays, for a definition that knows it.
+      this.#live.delete(row.key);
+      return;
+    }
     let report: () => Promise<void>;
     try {
       const output = await this.#run(effect, running);

@@ -340,7 +340,8 @@ async function* stream(
   }
 }
 
-function pageSize(limit: number | undefined): number {
+/** How many items a caller may have. Throws `RangeError`. */
+export function pageSize(limit: number | undefined): number {
   const size = limit ?? PAGE_DEFAULT;
   if (!Number.isInteger(size) || size < 1 || size > PAGE_MAX) {
     throw new RangeError(`Cannot list ${limit} items: want 1 to ${PAGE_MAX}`);

@@ -31,6 +31,7 @@ import { MAX_CACHED_ACTORS } from "./limits.ts";
 import { find } from "./loader.ts";
 import { shownValue } from "./payload.ts";
 import { Pools } from "./pools.ts";
+import { createOversight, type Oversight } from "./oversight.ts";
 import { createReader, type Reader } from "./reader.ts";
 import { type Pending, recover, upgradeAll } from "./recovery.ts";
 import { createRegistry, type Registry } from "./registry.ts";
@@ -70,6 +71,7 @@ class RootSystem implements System {
   readonly #effects: EffectRunner;
   readonly #reader: Reader;
   readonly #writer: Writer;
+  readonly #oversight: Oversight;
   readonly #lease: LeaseKeeper;
   readonly #retention: Retention;
   #health: Health = { status: "starting", reason: "not started" };
@@ -140,6 +142,11 @@ class RootSystem implements System {
       effects: this.#effects,
       clock: this.#clock,
       redact: (kind, value) => this.#redact(kind, value),
+    });
+    this.#oversight = createOversight({
+      store,
+      clock: this.#clock,
+      isLive: (key) => this.#effects.isLive(key),
     });
   }
 
@@ -223,6 +230,9 @@ class RootSystem implements System {
   replay: System["replay"] = (address) => this.#reader.replay(address);
   waitFor: System["waitFor"] = (address, done, options) =>
     this.#reader.waitFor(address, done, options);
+  unattended: System["unattended"] = (addresses) => this.#oversight.unattended(addresses);
+  overdue: System["overdue"] = (query) => this.#oversight.overdue(query);
+  orphanedEffects: System["orphanedEffects"] = (query) => this.#oversight.orphanedEffects(query);
   deadLetters: System["deadLetters"] = (query) => this.#reader.deadLetters(query);
 
   feed(options: FeedOptions = {}) {

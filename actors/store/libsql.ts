@@ -112,6 +112,10 @@ export class LibsqlStore implements Store {
     return this.#all(read.tallies());
   }
 
+  async unattended(addresses: readonly Address[]): Promise<Address[]> {
+    return (await this.#all(read.unattended(addresses))).map(({ address }) => address);
+  }
+
   indexOf(address: Address) {
     return this.#all(read.indexOf(address));
   }

@@ -56,6 +56,26 @@ export function tallies(): Query<Tally> {
   return { sql: `select ${TALLIES.row} from tallies where count <> 0`, args: [] };
 }
 
+export function unattended(addresses: readonly Address[]): Query<{ address: Address }> {
+  // Named, because the planner would rather walk all timers that are for others.
+  const others = `timers indexed by timers_target
+    where timers.target = actors.address and timers.target <> timers.address`;
+  const ties = [
+    "timers where timers.actor = actors.created_seq",
+    others,
+    "effects where effects.address = actors.address",
+    "slots where slots.address = actors.address",
+    "watches where watches.watcher = actors.address",
+    "actors child where child.parent = actors.address and child.status = 'active'",
+  ];
+  return {
+    sql: `select json_object('address', address) as row from actors
+      where address in (select value from json_each(?1)) and status = 'active'
+        and ${ties.map((tie) => `not exists (select 1 from ${tie})`).join(" and ")}`,
+    args: [packList(addresses)],
+  };
+}
+
 export function indexOf(address: Address): Query<IndexValue> {
   return {
     sql: `select json_object('name', name, 'value', value) as row from labels

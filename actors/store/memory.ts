@@ -17,6 +17,7 @@ import {
   listActors,
   listJournal,
   ownedBy,
+  unattended,
 } from "./memory_query.ts";
 import type {
   ActorQuery,
@@ -149,6 +150,10 @@ export class MemoryStore implements Store {
 
   tallies(): Promise<Tally[]> {
     return this.#run(({ tallies }) => copies(tallies.values().filter(({ count }) => count !== 0)));
+  }
+
+  unattended(addresses: readonly Address[]): Promise<Address[]> {
+    return this.#run((data) => unattended(data, addresses));
   }
 
   indexOf(address: Address): Promise<IndexValue[]> {

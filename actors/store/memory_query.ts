@@ -30,6 +30,21 @@ export function activeOf(data: MemoryData, kind: string): ActorRow[] {
   return [...data.actors.values().filter((row) => row.kind === kind && row.status === "active")];
 }
 
+/** Active actors that own nothing that could wake them. */
+export function unattended(data: MemoryData, addresses: readonly Address[]): Address[] {
+  const { actors, timers, effects, slots, watches } = data;
+  const attended = new Set<Address | null>([
+    ...timers.values().flatMap(({ address, target }) => [address, target]),
+    ...effects.values().map(({ address }) => address),
+    ...slots.values().map(({ address }) => address),
+    ...watches.values().map(({ watcher }) => watcher),
+    ...actors.values().filter(({ status }) => status === "active").map(({ parent }) => parent),
+  ]);
+  return [...new Set(addresses)].filter((address) =>
+    actors.get(address)?.status === "active" && !attended.has(address)
+  );
+}
+
 /** By due time; those due together stay in the order in which they were set. */
 export function byDueTime(rows: Iterable<TimerRow>): TimerRow[] {
   return [...rows].sort((left, right) => left.dueAt - right.dueAt);

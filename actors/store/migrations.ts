@@ -202,6 +202,13 @@ export const MIGRATIONS: readonly Migration[] = [
       ) strict, without rowid`,
     ],
   },
+  {
+    name: "timers for others, by whom they are for",
+    statements: [
+      // What could still wake an actor. Most timers are for their owner and need no entry here.
+      `create index timers_target on timers (target) where target <> address`,
+    ],
+  },
 ];
 
 const FIND_SCHEMA: Query<{ found: number }> = {

@@ -150,6 +150,12 @@ export interface Store {
   versions(kind: string): Promise<{ version: string; count: number }[]>;
   /** All actors, archived ones included, counted by kind, state and status. */
   tallies(): Promise<Tally[]>;
+  /**
+   * Those of the addresses whose actors are active and own nothing that could wake them: no timer
+   * of theirs or for them, no effect, no slot held or asked for, no watch, no active child. In no
+   * order.
+   */
+  unattended(addresses: readonly Address[]): Promise<Address[]>;
   /** An actor's values to filter lists by, ordered by name and value. */
   indexOf(address: Address): Promise<IndexValue[]>;
 

@@ -95,6 +95,9 @@ export class CrashingStore implements Store {
   tallies() {
     return this.#do("tallies", () => this.inner.tallies());
   }
+  unattended(addresses: readonly string[]) {
+    return this.#do("unattended", () => this.inner.unattended(addresses));
+  }
   indexOf(address: string) {
     return this.#do("indexOf", () => this.inner.indexOf(address));
   }

@@ -2,7 +2,7 @@
 import { createClient } from "@libsql/client";
 import { assertEquals, assertRejects } from "@std/assert";
 import { Connection } from "../../actors/store/libsql_connection.ts";
-import { openStore } from "../../actors/store/open.ts";
+import { openStore, SCHEMA_VERSION } from "../../actors/store/open.ts";
 import { rejectsWith } from "../suites/store_bench.ts";
 import { create, newActor, NOW } from "./commits.ts";
 import { withDirectory } from "./directory.ts";
@@ -14,7 +14,12 @@ Deno.test("openStore() makes the directories of a new database", async () => {
   await withDirectory(async (directory) => {
     const url = `file:${directory}/deep/er/a b%20c?.db`;
     const store = await openStore(url);
-    assertEquals(store.info, { url, syncMode: "FULL", encrypted: false, schemaVersion: 1 });
+    assertEquals(store.info, {
+      url,
+      syncMode: "FULL",
+      encrypted: false,
+      schemaVersion: SCHEMA_VERSION,
+    });
     await store.close();
     assertEquals((await Deno.stat(`${directory}/deep/er/a b%20c?.db`)).isFile, true);
   });

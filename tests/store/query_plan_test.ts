@@ -119,6 +119,18 @@ const QUERIES: { [name: string]: { query: Statement; searches: string[] } } = {
     query: read.findKeys([{ address: "task:a", key: "k" }]),
     searches: ["journal USING INDEX journal_key (actor=? AND key=?)"],
   },
+  unattended: {
+    query: read.unattended(letters),
+    searches: [
+      "actors USING INDEX sqlite_autoindex_actors_1 (address=?)",
+      "timers USING COVERING INDEX sqlite_autoindex_timers_1 (actor=?)",
+      "timers USING INDEX timers_target (target=?)",
+      "effects USING COVERING INDEX effects_address (address=?)",
+      "slots USING COVERING INDEX slots_address (address=?)",
+      "watches USING COVERING INDEX watches_watcher (watcher=?)",
+      "child USING INDEX actors_parent (parent=?)",
+    ],
+  },
   indexOf: {
     query: read.indexOf("task:a"),
     searches: [

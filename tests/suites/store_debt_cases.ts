@@ -1,7 +1,17 @@
 /** What is owed and what is kept beside the actors: timers, effects, slots, letters, streams. */
 import { assertEquals } from "@std/assert";
 import type { Commit, DeadLetterRow, Store } from "../../actors/store/store.ts";
-import { commitOn, effect, NOW, populate, slot, streamRow, timer } from "../store/commits.ts";
+import {
+  commitOn,
+  create,
+  effect,
+  newActor,
+  NOW,
+  populate,
+  slot,
+  streamRow,
+  timer,
+} from "../store/commits.ts";
 import { type Cases, lead, rejectsWith } from "./store_bench.ts";
 
 export const debtCases: Cases = {
@@ -116,6 +126,33 @@ export const debtCases: Cases = {
       "task:x",
       "task:z",
     ]);
+  },
+
+  "unattended() gives active actors that own nothing that could wake them": async ({ store }) => {
+    await lead(store);
+    const names = ["timer", "target", "effect", "asks", "holds", "watch", "parent", "idle", "late"];
+    await populate(store, ...names.map((name) => `task:${name}`));
+    const ended = newActor("task:ended", 20, { status: "done" });
+    const child = newActor("step:child", 21, { parent: "task:parent", childId: "c" });
+    const former = newActor("step:former", 22, { parent: "task:late", status: "stopped" });
+    await create(store, [ended, child, former]);
+    const watch = { key: "task:watch/1/0", watcher: "task:watch", childId: "w", target: "x:y" };
+    await write(store, {
+      timers: [
+        timer("task:timer", "x", NOW),
+        { ...timer("task:timer", "y", NOW), target: "task:target" },
+      ],
+      effects: [effect("task:effect/1/0", { type: "action", childId: null })],
+      slots: [slot("task:asks/1/0", 1), slot("task:holds/1/0", 2, { grantedAt: NOW })],
+      watches: [watch],
+    });
+    const all = [...names.map((name) => `task:${name}`), "task:ended", "step:child", "task:none"];
+    const found = await store.unattended([...all, "task:idle"]);
+    assertEquals(found.toSorted(), ["step:child", "task:idle", "task:late"]);
+    assertEquals(await store.unattended(["task:timer", "task:idle"]), ["task:idle"]);
+    assertEquals(await store.unattended([]), []);
+    await write(store, { timersCleared: ["task:timer"], watchesDeleted: [watch] });
+    assertEquals((await store.unattended(all)).length, 6);
   },
 
   "listPools() gives the last limit of each pool": async ({ store }) => {
