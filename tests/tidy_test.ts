@@ -90,7 +90,10 @@ const RULES: readonly Rule[] = [
   {
     name: "machines are pure",
     applies: isMachine,
-    check: banned(/(?<!\.)\b(?:Deno|Date|crypto|fetch|console|await)\b|\bMath\.random\b/g),
+    // A date made of a given time is a calculation; without one it asks the clock.
+    check: banned(
+      /(?<!\.)\b(?:Deno|crypto|fetch|console|await)\b|\bMath\.random\b|(?<!new )\bDate\b|\bnew Date\b(?!\((?!\)))/g,
+    ),
     broken: { path: "machines/a.ts", text: "const at = Date.now();" },
   },
   {

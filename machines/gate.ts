@@ -1,0 +1,167 @@
+/**
+ * The statechart of a session's gate: whoever works in a session holds its gate, so that a person's
+ * turn and a scheduled run never work in it at once. A person goes before a run: the run is told
+ * that it has lost the gate. A run that finds it taken asks again later; the gate keeps no queue.
+ */
+import { assertEvent, assign, sendTo, setup } from "xstate";
+import { actorAt, type ActorEnded, watch } from "./lib/builtins.ts";
+
+/** Longest hold of a person who does not say how long, ms. */
+export const PERSON_HOLD_MS = 10 * 60_000;
+
+export type GateInput = { readonly key: string };
+
+export type GateContext = {
+  /** The session. */
+  readonly key: string;
+  /** Address of the actor that holds it, or a person's name; null while it is free. */
+  readonly holder: string | null;
+  /** Ms since the epoch; null while it is free. */
+  readonly heldSince: number | null;
+  /** When a person's hold ends, ms since the epoch. */
+  readonly heldUntil: number | null;
+};
+
+export type GateEvent =
+  /** A run asks for it, and is told `session.granted` or `session.busy`. */
+  | { readonly type: "gate.claim"; readonly at: number; readonly by: string }
+  | { readonly type: "gate.release"; readonly at: number; readonly by: string }
+  /** A person takes it, or holds it for longer. */
+  | {
+    readonly type: "gate.take";
+    readonly at: number;
+    readonly person: string;
+    readonly holdMs?: number;
+  }
+  | { readonly type: "gate.leave"; readonly at: number; readonly person: string }
+  | ActorEnded;
+
+/** What a gate tells runs. */
+export type GateWord = {
+  readonly type: "session.granted" | "session.busy" | "session.preempted";
+  readonly at: number;
+  readonly session: string;
+};
+
+/** The address of a session's gate. Any key has one: what an id cannot hold is written as `%xx`. */
+export function gateAddress(key: string): string {
+  return `gate:${encodeURIComponent(key)}`;
+}
+
+const word = (type: GateWord["type"]) => ({ context }: { context: GateContext }) => ({
+  type,
+  session: context.key,
+});
+
+const claimant = ({ event }: { event: GateEvent }) =>
+  actorAt(event.type === "gate.claim" ? event.by : "");
+
+const holder = ({ context }: { context: GateContext }) => actorAt(context.holder ?? "");
+
+/** A session's gate. Made with `GateInput`; it has no end. */
+export const gateMachine = setup({
+  types: {
+    context: {} as GateContext,
+    events: {} as GateEvent,
+    input: {} as GateInput,
+    tags: {} as "waiting",
+  },
+  actors: { watch },
+  actions: {
+    /** Makes an event accepted that changes nothing: XState takes a bare transition for a refusal. */
+    doNothing: assign({}),
+    give: assign(({ event }) => {
+      assertEvent(event, "gate.claim");
+      return { holder: event.by, heldSince: event.at, heldUntil: null };
+    }),
+    giveToPerson: assign(({ context, event }) => {
+      assertEvent(event, "gate.take");
+      const isLonger = context.holder === event.person && context.heldUntil !== null;
+      return {
+        holder: event.person,
+        heldSince: isLonger ? context.heldSince : event.at,
+        heldUntil: event.at + (event.holdMs ?? PERSON_HOLD_MS),
+      };
+    }),
+    takeBack: assign({ holder: null, heldSince: null, heldUntil: null }),
+    tellGranted: sendTo(claimant, word("session.granted")),
+    tellBusy: sendTo(claimant, word("session.busy")),
+    tellPreempted: sendTo(holder, word("session.preempted")),
+  },
+  guards: {
+    isHolder: ({ context, event }) => {
+      switch (event.type) {
+        case "gate.claim":
+        case "gate.release":
+          return event.by === context.holder;
+        case "gate.take":
+        case "gate.leave":
+          return event.person === context.holder;
+        case "actor.ended":
+          return event.address === context.holder;
+      }
+    },
+  },
+  delays: {
+    untilLeft: ({ context, event }) => Math.max(0, (context.heldUntil ?? 0) - event.at),
+  },
+}).createMachine({
+  id: "gate",
+  description: "Lets one at a time work in a session, people before runs.",
+  context: ({ input }) => ({
+    key: input.key,
+    holder: null,
+    heldSince: null,
+    heldUntil: null,
+  }),
+  initial: "free",
+  // Who has lost the gate meanwhile may give it back all the same.
+  on: { "gate.release": { actions: "doNothing" } },
+  states: {
+    free: {
+      description: "Nobody works in the session.",
+      tags: ["waiting"],
+      entry: "takeBack",
+      on: {
+        "gate.claim": { target: "heldByRun", actions: ["give", "tellGranted"] },
+        "gate.take": { target: "heldByPerson", actions: "giveToPerson" },
+      },
+    },
+    heldByRun: {
+      description: "A run works in the session.",
+      tags: ["waiting"],
+      invoke: {
+        src: "watch",
+        id: "holder",
+        input: ({ context }) => ({ addresses: [context.holder ?? ""] }),
+      },
+      on: {
+        "gate.claim": [
+          { guard: "isHolder", actions: "tellGranted" },
+          { actions: "tellBusy" },
+        ],
+        "gate.release": [
+          { guard: "isHolder", target: "free" },
+          { actions: "doNothing" },
+        ],
+        "gate.take": { target: "heldByPerson", actions: ["tellPreempted", "giveToPerson"] },
+        "actor.ended": { guard: "isHolder", target: "free" },
+      },
+    },
+    heldByPerson: {
+      description: "A person works in the session, until they leave it or their time is over.",
+      tags: ["waiting"],
+      after: { untilLeft: { target: "free" } },
+      on: {
+        "gate.claim": { actions: "tellBusy" },
+        "gate.take": {
+          guard: "isHolder",
+          target: "heldByPerson",
+          reenter: true,
+          actions: "giveToPerson",
+        },
+        "gate.leave": { guard: "isHolder", target: "free" },
+      },
+    },
+  },
+});
