@@ -53,6 +53,7 @@ export type {
   PoolStatus,
   Receipt,
   RecoveryReport,
+  Retained,
   SendOptions,
   Stats,
   System,

@@ -182,6 +182,9 @@ export type Stats = {
   commitSeconds: { count: number; sum: number };
 };
 
+/** What retention took: actors archived, events cut from the journal, kept answers dropped. */
+export type Retained = { archived: number; cut: number; idempotency: number };
+
 /** Takes one line for the log, with the fields that belong to it. */
 export type Logger = (
   level: "debug" | "info" | "warn" | "error",
@@ -207,6 +210,8 @@ export type SystemOptions = {
   maxCachedActors?: number;
   /** How long after its end an actor is archived, ms; by default never. */
   archiveAfterMs?: number;
+  /** `self` (default): looks for what is past its time every hour. `called`: only by `retain`. */
+  retention?: "self" | "called";
   /** How long to wait for another process's lease before giving up, ms; 0 gives up at once. */
   leaseWaitMs?: number;
   /** Opens the world to look at it: no effects run, no timers fire. */
@@ -318,6 +323,13 @@ export interface System {
    * could not be applied. Reads all effects that are owed. Throws `RangeError`.
    */
   orphanedEffects(query: LateQuery): Promise<OrphanedEffect[]>;
+
+  /**
+   * Archives and removes all that is past its time, in short rounds between commits, then calls
+   * `tidy`. Calls that overlap share one look. Throws the signal's reason when it aborts; what was
+   * taken until then stays taken.
+   */
+  retain(options?: { signal?: AbortSignal }): Promise<Retained>;
 
   /** All pools that are known, by name. */
   pools(): PoolStatus[];

@@ -6,8 +6,9 @@
 import type { Store } from "../store/store.ts";
 import { errorOf } from "./actor.ts";
 import type { Address } from "./address.ts";
-import type { ArchivedOf, Logger } from "./api.ts";
+import type { ArchivedOf, Logger, Retained } from "./api.ts";
 import type { Clock } from "./clock.ts";
+import { DrainingError } from "./errors.ts";
 import { IDEMPOTENCY_TTL_MS } from "./limits.ts";
 
 /** From one look to the next. */
@@ -31,58 +32,112 @@ export type RetentionParts = {
   forget(): void;
 };
 
+/** Looks now and then by itself, once started; and whenever it is asked to. */
 export class Retention {
   #cancel = () => {};
   #isStopped = false;
+  /** The look that is under way, and how many wait for it. */
+  #look: Promise<Retained> | undefined;
+  #waiting = 0;
+  /** Ends the pause between two rounds. */
+  #goOn = () => {};
 
   constructor(readonly parts: RetentionParts) {}
 
   start(): void {
-    this.#later(EVERY_MS);
+    if (this.#isStopped) return;
+    const { clock, log } = this.parts;
+    this.#cancel = clock.wake(clock.now() + EVERY_MS, () => {
+      const failed = (error: unknown) => {
+        if (!this.#isStopped) log("error", "Cannot archive", { error: errorOf(error) });
+      };
+      void this.look().catch(failed).then(() => this.start());
+    });
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#cancel();
+    this.#goOn();
   }
 
-  #later(ms: number): void {
-    if (this.#isStopped) return;
-    const { clock } = this.parts;
-    this.#cancel = clock.wake(clock.now() + ms, () => void this.#round());
-  }
-
-  async #round(): Promise<void> {
-    const { log, forget } = this.parts;
+  /**
+   * Takes all that is past its time. Calls that overlap share one look, which ends early when
+   * nobody waits for it any more.
+   */
+  async look(signal?: AbortSignal): Promise<Retained> {
+    signal?.throwIfAborted();
+    this.#waiting += 1;
+    this.#look ??= this.#takeAll();
     try {
-      let isFull = false;
-      await this.parts.between(async () => {
-        const { actors, idempotency } = await this.#prune();
-        isFull = actors >= ROUND || idempotency >= ROUND;
-        if (actors > 0) forget();
-        if (actors > 0) log("info", "Archived actors that ended long ago", { actors });
-      });
-      if (!isFull) await this.parts.tidy?.((addresses) => this.#archivedOf(addresses));
-      this.#later(isFull ? PAUSE_MS : EVERY_MS);
-    } catch (error) {
-      log("error", "Cannot archive", { error: errorOf(error) });
-      this.#later(EVERY_MS);
+      return await unlessAborted(this.#look, signal);
+    } finally {
+      this.#waiting -= 1;
+      if (this.#waiting === 0) this.#goOn();
     }
+  }
+
+  async #takeAll(): Promise<Retained> {
+    const { log, tidy } = this.parts;
+    const taken: Retained = { archived: 0, cut: 0, idempotency: 0 };
+    try {
+      while (await this.#round(taken)) await this.#pause();
+      await tidy?.((addresses) => this.#archivedOf(addresses));
+    } finally {
+      this.#look = undefined;
+      if (taken.archived > 0) log("info", "Archived actors that ended long ago", taken);
+    }
+    return taken;
+  }
+
+  /** Takes what one commit may hold up others for, and says whether more may be left. */
+  async #round(taken: Retained): Promise<boolean> {
+    const { store, clock, archiveAfterMs, between, forget } = this.parts;
+    let isFull = false;
+    await between(async () => {
+      const now = clock.now();
+      const { actors, journalRows, idempotency } = await store.prune({
+        now,
+        endedBefore: Number.isFinite(archiveAfterMs) ? now - archiveAfterMs : 0,
+        idempotencyBefore: now - IDEMPOTENCY_TTL_MS,
+        limit: ROUND,
+      });
+      if (actors > 0) forget();
+      taken.archived += actors;
+      taken.cut += journalRows;
+      taken.idempotency += idempotency;
+      isFull = actors >= ROUND || idempotency >= ROUND;
+    });
+    return isFull;
+  }
+
+  /** Lets events go first. Throws when nobody wants the next round any more. */
+  async #pause(): Promise<void> {
+    const { clock } = this.parts;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.wake(clock.now() + PAUSE_MS, resolve);
+      this.#goOn = () => {
+        cancel();
+        resolve();
+      };
+      if (this.#isStopped || this.#waiting === 0) this.#goOn();
+    });
+    if (this.#isStopped) throw new DrainingError("Cannot archive: the system is stopping");
+    if (this.#waiting === 0) throw new DOMException("Nobody waits any more", "AbortError");
   }
 
   async #archivedOf(addresses: readonly Address[]): Promise<ReadonlySet<Address>> {
     const rows = await this.parts.store.loadActors(addresses);
     return new Set(rows.filter((row) => row.archivedAt !== null).map((row) => row.address));
   }
+}
 
-  #prune() {
-    const { store, clock, archiveAfterMs } = this.parts;
-    const now = clock.now();
-    return store.prune({
-      now,
-      endedBefore: Number.isFinite(archiveAfterMs) ? now - archiveAfterMs : 0,
-      idempotencyBefore: now - IDEMPOTENCY_TTL_MS,
-      limit: ROUND,
-    });
-  }
+/** What the work gives, or the signal's reason once it aborts. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
 }

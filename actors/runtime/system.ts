@@ -12,6 +12,7 @@ import type {
   Health,
   PoolStatus,
   RecoveryReport,
+  Retained,
   Stats,
   System,
   SystemOptions,
@@ -33,7 +34,7 @@ import { shownValue } from "./payload.ts";
 import { Pools } from "./pools.ts";
 import { createOversight, type Oversight } from "./oversight.ts";
 import { createReader, type Reader } from "./reader.ts";
-import { type Pending, recover, upgradeAll } from "./recovery.ts";
+import { lookReport, type Pending, recover, upgradeAll } from "./recovery.ts";
 import { createRegistry, type Registry } from "./registry.ts";
 import { Streams } from "./streams.ts";
 import { Timers } from "./timers.ts";
@@ -167,7 +168,7 @@ class RootSystem implements System {
     await this.#options.sweep?.(new Set(pending.map((effect) => effect.row.key)));
     await this.#resume(pending);
     report.versions = await upgradeAll(world, this.#committer, () => this.#stopping !== undefined);
-    this.#retention.start();
+    if (this.#options.retention !== "called") this.#retention.start();
     this.#committer.wake();
     return report;
   }
@@ -252,6 +253,11 @@ class RootSystem implements System {
     return view === undefined || record.blocked !== null ? {} : view(record);
   }
 
+  async retain({ signal }: { signal?: AbortSignal } = {}): Promise<Retained> {
+    this.#checkOpen();
+    return await this.#retention.look(signal);
+  }
+
   pools(): PoolStatus[] {
     // While a commit is being made, memory holds grants that are not certain yet.
     if (!this.#committer.isCommitting) this.#poolsSeen = this.#world.pools.all();
@@ -276,18 +282,7 @@ class RootSystem implements System {
     this.#committer.seq = await store.lastSeq();
     this.#feed.begin(this.#committer.seq);
     this.#health = { status: "ready", reason: "opened to look only" };
-    return {
-      bootId: this.#world.bootId,
-      epoch: 0,
-      lastSeq: this.#committer.seq,
-      effects: { rerun: 0, reattached: 0, failed: 0 },
-      timers: { armed: await store.countTimers(), overdue: 0 },
-      slots: { held: 0, waiting: 0 },
-      watches: 0,
-      versions: { upgraded: 0, blocked: 0 },
-      unknownKinds: [],
-      tookMs: Math.round(performance.now() - startedAt),
-    };
+    return await lookReport(this.#world, this.#committer.seq, startedAt);
   }
 
   /** Takes up what was in flight when the last process ended, and opens the door. */

@@ -1,8 +1,14 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createMachine } from "xstate";
-import { NotFoundError } from "../../actors/runtime/errors.ts";
+import { DrainingError, NotFoundError } from "../../actors/runtime/errors.ts";
 import { MemoryStore } from "../../actors/store/memory.ts";
-import type { JournalQuery, JournalRow } from "../../actors/store/store.ts";
+import type { System } from "../../actors/runtime/system.ts";
+import type {
+  JournalQuery,
+  JournalRow,
+  PruneReport,
+  PruneRequest,
+} from "../../actors/store/store.ts";
 import { startWorld } from "../testing/system.ts";
 
 const HOUR_MS = 60 * 60_000;
@@ -58,6 +64,87 @@ Deno.test("a feed reader from before what is kept is told so, and misses nothing
   }
   assertEquals(items, [{ type: "reset", oldest: 3 }, "job:new"]);
 });
+
+Deno.test("retain() takes all that is past its time, round by round, then tidies", async () => {
+  const tidied: number[] = [];
+  const store = new CountingStore();
+  const world = await startWorld(kinds, {
+    store,
+    archiveAfterMs: HOUR_MS,
+    retention: "called",
+    tidy: async (archived) => {
+      tidied.push((await archived(["job:0", "job:249", "job:active"])).size);
+    },
+  });
+  const { system, clock } = world;
+  await endMany(system, 250);
+  await system.spawn("job", "active", {});
+  await system.keepAnswer("k", "f", {});
+  await clock.advance(48 * HOUR_MS);
+  assertEquals([store.rounds, tidied], [0, []]);
+  const looks = [system.retain(), system.retain()];
+  await clock.advance(1_000);
+  const retained = { archived: 250, cut: 500, idempotency: 1 };
+  assertEquals(await Promise.all(looks), [retained, retained]);
+  assertEquals([store.rounds, tidied], [2, [2]]);
+  const nothing = { archived: 0, cut: 0, idempotency: 0 };
+  assertEquals(await system.retain(), nothing);
+  assertEquals([store.rounds, tidied], [3, [2, 2]]);
+  await system.stop();
+  await assertRejects(() => system.retain(), DrainingError);
+});
+
+Deno.test("retain() ends between two rounds when nobody waits any more", async () => {
+  const store = new CountingStore();
+  const options = { store, archiveAfterMs: HOUR_MS, retention: "called" } as const;
+  const { system, clock } = await startWorld(kinds, options);
+  await endMany(system, 250);
+  await clock.advance(2 * HOUR_MS);
+  const [one, other] = [new AbortController(), new AbortController()];
+  const reason = new Error("enough");
+  const looks = [one, other].map(({ signal }) => system.retain({ signal }));
+  await clock.settle();
+  one.abort(reason);
+  assertEquals(await looks[0]?.catch((error) => error), reason);
+  await clock.settle();
+  assertEquals(store.rounds, 1);
+  other.abort(reason);
+  assertEquals(await looks[1]?.catch((error) => error), reason);
+  await clock.advance(HOUR_MS);
+  assertEquals(store.rounds, 1);
+  await assertRejects(() => system.retain({ signal: other.signal }), Error, "enough");
+  const last = system.retain();
+  await clock.settle();
+  assertEquals((await last).archived, 50);
+  await system.stop();
+});
+
+Deno.test("retain() that a stop cuts off says so", async () => {
+  const options = { archiveAfterMs: HOUR_MS, retention: "called" } as const;
+  const { system, clock } = await startWorld(kinds, options);
+  await endMany(system, 250);
+  await clock.advance(2 * HOUR_MS);
+  const look = assertRejects(() => system.retain(), DrainingError);
+  await clock.settle();
+  await system.stop();
+  await look;
+});
+
+async function endMany(system: System, count: number): Promise<void> {
+  const ids = Array.from({ length: count }, (_, index) => index);
+  await Promise.all(ids.map((id) => system.spawn("job", `${id}`, {})));
+  await Promise.all(ids.map((id) => system.send(`job:${id}`, { type: "close" })));
+}
+
+/** Counts how often it is asked to prune. */
+class CountingStore extends MemoryStore {
+  rounds = 0;
+
+  override prune(request: PruneRequest): Promise<PruneReport> {
+    this.rounds += 1;
+    return super.prune(request);
+  }
+}
 
 /** Cuts what can be cut between the look for a base and the look at the journal. */
 class ArchivingStore extends MemoryStore {
