@@ -138,7 +138,7 @@ const work = scheduleSetup.createStateConfig({
     claiming: {
       description: "Asks for its session, in which a person may be at work.",
       tags: ["waiting"],
-      entry: ["makeGate", "claimSession"],
+      entry: "claimSession",
       always: { guard: "mayNotRun", target: "idle" },
       on: {
         "session.granted": { target: "running" },

@@ -3,7 +3,6 @@
  * and when, is the statechart's to say.
  */
 import { assertEvent } from "xstate";
-import type { ActorEnded } from "./lib/builtins.ts";
 import type {
   PauseReason,
   ScheduleContext,
@@ -12,10 +11,15 @@ import type {
   Slot,
 } from "./schedule_context.ts";
 import type { ScheduleEvent } from "./schedule_events.ts";
-import { MAX_FAILURES_IN_ROW, MAX_RESULT_CHARS, MAX_WAITING_SLOTS } from "./schedule_input.ts";
+import {
+  MAX_FAILURES_IN_ROW,
+  MAX_RESULT_CHARS,
+  MAX_WAITING_SLOTS,
+  type SchedulePlan,
+} from "./schedule_input.ts";
 import { runTaskAddress } from "./schedule_requests.ts";
 import { firstSlot, hasExpired, slotAfter, takeDue } from "./schedule_slots.ts";
-import { tailOf } from "./task_output.ts";
+import { endOfTask, tailOf } from "./task_output.ts";
 
 /** What a transition starts from. */
 type Args<E = ScheduleEvent> = { readonly context: ScheduleContext; readonly event: E };
@@ -146,7 +150,7 @@ export function keepTaskEnd(args: Args): Change {
   const { result, error, sessionId, succeeded } = endOfTask(event);
   return endRun(args, {
     outcome: succeeded ? "succeeded" : "failed",
-    result,
+    result: tailOf(result),
     error,
     session: sessionId,
   });
@@ -201,18 +205,6 @@ function endRun(args: Args, ended: Ended): Change {
 function failuresInRow(before: number, outcome: ScheduleRunDone["outcome"]): number {
   if (outcome === "succeeded") return 0;
   return outcome === "failed" ? before + 1 : before;
-}
-
-function endOfTask(event: ActorEnded) {
-  const output = (event.output ?? {}) as {
-    readonly result?: unknown;
-    readonly error?: { readonly message: string } | null;
-    readonly sessionId?: string | null;
-  };
-  const { error = null, sessionId = null } = output;
-  const succeeded = event.status === "done" && event.state === "succeeded";
-  const message = error?.message ?? (succeeded ? null : `Its task ended as "${event.state}"`);
-  return { result: tailOf(output.result), error: message, sessionId, succeeded };
 }
 
 function endOf(context: ScheduleContext, at: number): PauseReason {

@@ -12,10 +12,6 @@ import { PURGE_AFTER_MS, type ScheduleInput, SESSION_RETRY_MS } from "./schedule
 import { cancelMessage, taskMessage } from "./schedule_requests.ts";
 import { takeDue } from "./schedule_slots.ts";
 
-type Args = { readonly context: ScheduleContext };
-
-const gateOf = ({ context }: Args) => actorAt(gateAddress(change.targetSession(context) ?? ""));
-
 const isBusy = ({ run, queue }: ScheduleContext) => run !== null || queue.length > 0;
 
 /** Everything that the statechart names. */
@@ -56,14 +52,14 @@ export const scheduleSetup = setup({
     keepTaskEnd: assign(change.keepTaskEnd),
     keepJobReport: assign(change.keepJobReport),
     keepJobError: assign(change.keepJobError),
-    makeGate: sendTo(
-      gateOf,
-      ({ context }) => createActor({ key: change.targetSession(context) }),
-    ),
-    claimSession: sendTo(
-      gateOf,
-      ({ context }) => ({ type: "gate.claim", by: scheduleAddress(context.id) }),
-    ),
+    /** Asks the gate, which is made where there is none yet. */
+    claimSession: enqueueActions(({ context, enqueue }) => {
+      const session = change.targetSession(context);
+      if (session === null) return;
+      const gate = actorAt(gateAddress(session));
+      enqueue.sendTo(gate, createActor({ key: session }));
+      enqueue.sendTo(gate, { type: "gate.claim", by: scheduleAddress(context.id) });
+    }),
     releaseSession: enqueueActions(({ context, enqueue }) => {
       const session = context.run?.session ?? null;
       if (session === null) return;

@@ -1,0 +1,74 @@
+/** What a goal asks of others: a task for each iteration and audit, with the prompt for it. */
+import { createActor } from "./lib/builtins.ts";
+import { isoOf, spanOf } from "./lib/times.ts";
+import { render, type Variables } from "./lib/text_template.ts";
+import { goalAddress, type GoalContext, type GoalStep } from "./goal_context.ts";
+import { GOAL_RETRY_ON } from "./goal_input.ts";
+import { taskOf } from "./run_template.ts";
+import { taskAddress } from "./task_context.ts";
+
+type Args = { readonly context: GoalContext };
+
+/** Variables that a goal's templates may name. */
+export const GOAL_VARIABLES: readonly string[] = [
+  "objective",
+  "now",
+  "deadline",
+  "elapsed",
+  "remaining",
+  "iteration",
+  "lastResult",
+  "findings",
+  "claim",
+  "goal",
+  "scope",
+];
+
+/** The address of the next step's task; it follows from the step, so that each has one at most. */
+export function stepTaskAddress(
+  { id, iteration, audits }: GoalContext,
+  kind: GoalStep["kind"],
+): string {
+  const name = kind === "audit" ? `audit_${audits}` : `${kind}_${iteration}`;
+  return taskAddress(`task_${id}_${name}`);
+}
+
+/** Makes the task of the step underway, in the same commit. */
+export function taskMessage({ context }: Args) {
+  const { plan, step, createdBy, id } = context;
+  if (step === null) throw new Error("Cannot make a task: no step wants one");
+  const { kind, startedAt } = step;
+  const base = (kind === "audit" ? plan.audit : plan.task) ?? plan.task;
+  const variables = variablesOf(context, startedAt);
+  return createActor(taskOf({ retryOn: GOAL_RETRY_ON, ...base }, {
+    taskId: step.task.slice(taskAddress("").length),
+    parent: goalAddress(id),
+    trigger: "goal",
+    createdBy,
+    at: startedAt,
+    session: step.session,
+    prompt: render(plan.templates[TEMPLATES[kind]], variables),
+    ...(kind === "last" ? {} : { timeoutMs: Math.max(1, plan.deadlineAt - startedAt) }),
+    variables,
+  }));
+}
+
+const TEMPLATES = { iteration: "continue", last: "timeout", audit: "audit" } as const;
+
+function variablesOf(context: GoalContext, now: number): Variables {
+  const { plan, createdAt, guard, claim } = context;
+  const findings = guard.findings ?? [];
+  return {
+    objective: plan.objective,
+    now: isoOf(now),
+    deadline: isoOf(plan.deadlineAt),
+    elapsed: spanOf(now - createdAt),
+    remaining: spanOf(plan.deadlineAt - now),
+    iteration: String(context.iteration),
+    lastResult: context.lastResult,
+    findings: findings.map((finding) => `- ${finding}`).join("\n"),
+    claim: claim?.summary ?? "",
+    goal: context.id,
+    scope: context.scope,
+  };
+}
