@@ -6,6 +6,7 @@ import { taskMachine } from "../machines/task.ts";
 import type { AttemptInput } from "../machines/task_requests.ts";
 import { type Executor, ExecutorError } from "./adapters/executor/executor.ts";
 import { defineEffect, type Effect, type KindDefinition } from "./runtime/kind.ts";
+import { withReport } from "./task_report.ts";
 import { taskState } from "./task_state.ts";
 import { taskIndex, taskView } from "./task_view.ts";
 
@@ -38,11 +39,14 @@ export function createTaskKind(options: TaskKindOptions): KindDefinition {
 /**
  * One attempt. Its time limit and its retries are the statechart's; an attempt that a restart cut
  * off is given to its executor to clear away, so that the retry policy hears of it as `orphaned`.
+ * Whichever executor it was, what its output tells is in the result.
  */
 function executorEffect(options: TaskKindOptions): Effect {
   return defineEffect({
-    run: (input: AttemptInput, context) => pick(options, input).run(input, context),
-    reattach: (input: AttemptInput, context) => pick(options, input).reattach(input, context),
+    run: async (input: AttemptInput, context) =>
+      withReport(await pick(options, input).run(input, context), options.redact),
+    reattach: async (input: AttemptInput, context) =>
+      withReport(await pick(options, input).reattach(input, context), options.redact),
     timeoutMs: Infinity,
     maxAttempts: 1,
     onRestart: "reattach",

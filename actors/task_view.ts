@@ -44,7 +44,7 @@ export function taskSummary(record: ActorRecord): JsonObject {
   const { prompt: _, command: __, ...rest } = taskView(record);
   const { result } = contextOf(record);
   if (result === null) return rest;
-  const { output: ___, ...short } = result;
+  const { output: ___, tail: ____, ...short } = result;
   return json({ ...rest, result: short });
 }
 

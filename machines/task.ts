@@ -7,6 +7,7 @@
  * for, and the executor's, which goes on meanwhile. Each has a region; the slot follows the work.
  */
 import { newContext } from "./task_context.ts";
+import { outputOf } from "./task_ending.ts";
 import { attemptRequest, slotRequest, vmWatchRequest, watchRequest } from "./task_requests.ts";
 import { taskSetup } from "./task_setup.ts";
 
@@ -274,11 +275,7 @@ export const taskMachine = taskSetup.createMachine({
   id: "task",
   description: "One unit of work that runs once and ends in a result.",
   context: ({ input }) => newContext(input),
-  output: ({ context, event }) => ({
-    state: String((event as { output?: unknown }).output),
-    result: context.result,
-    error: context.error,
-  }),
+  output: ({ context, event }) => outputOf(context, String((event as { output?: unknown }).output)),
   on: {
     "task.cancel": { target: ".cancelled", actions: "cancel" },
     "vm.failed": { guard: "isOfVm", target: ".failed", actions: "keepVmFailure" },

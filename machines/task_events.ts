@@ -8,6 +8,27 @@ import type { VmWord } from "./task_vm.ts";
 /** A process for good: a pid is used again, the pair is not. */
 export type ProcessMark = { readonly pid: number; readonly startedTicks: number };
 
+/**
+ * What the program itself told of its work, by report lines in its output. Members with these
+ * names have these forms; whatever else it told is kept beside them.
+ */
+export type TaskReport = {
+  /** It claims that the goal is reached. */
+  readonly goal?: "complete";
+  readonly summary?: string;
+  /** What an audit came to. */
+  readonly audit?: "confirmed" | "missing";
+  /** What is missing, one text each. */
+  readonly findings?: readonly string[];
+  /** It wants to be called again only after so long. */
+  readonly delay?: { readonly seconds: number; readonly reason: string };
+  /** What the work took, none of it below zero. */
+  readonly usage?: { readonly tokens?: number; readonly costUsd?: number };
+  /** The session that a later run can continue. */
+  readonly session?: string;
+  readonly [member: string]: unknown;
+};
+
 /** What an attempt that ran to its end came to. */
 export type TaskResult = {
   /** Null when a signal ended the command. */
@@ -18,6 +39,10 @@ export type TaskResult = {
   readonly outputBytes?: number;
   readonly durationMs?: number;
   readonly workDir?: string | null;
+  /** What the program told; absent where it told nothing. */
+  readonly report?: TaskReport;
+  /** The end of `output` where that is long: a machine may get a reference in its place. */
+  readonly tail?: string;
   /** Whatever else a caller reported with `task.complete`. */
   readonly [field: string]: unknown;
 };

@@ -45,6 +45,8 @@ export type TaskInput = {
   /** Default: the beginning of the prompt or of the command. */
   readonly title?: string;
   readonly prompt?: string;
+  /** The session that the run continues; a key of whoever made it. */
+  readonly session?: string;
   /** What carries it out; default `command`. */
   readonly executor?: string;
   /** `agent`, `command`, `review`, …; default: the executor's name. */
@@ -104,6 +106,7 @@ export type TaskSettings = {
 /** What has no default: null where it is not given. */
 type Unset =
   | "prompt"
+  | "session"
   | "workspace"
   | "vm"
   | "startAt"
@@ -122,6 +125,7 @@ export function settingsOf(input: TaskInput): TaskSettings {
     id: input.id,
     title: input.title ?? madeTitle(input),
     prompt: input.prompt ?? null,
+    session: input.session ?? null,
     executor,
     kind: input.kind ?? executor,
     command: input.command ?? [],

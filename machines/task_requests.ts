@@ -17,6 +17,9 @@ export type AttemptInput = {
   attempt: number;
   epoch: number;
   command: string[];
+  prompt: string | null;
+  /** The session to go on with: an earlier attempt's, else the one that was asked for. */
+  session: string | null;
   workspace: TaskWorkspace | null;
   env: { readonly [name: string]: string };
   envFrom: string[];
@@ -51,13 +54,15 @@ export function slotRequest({ context }: Args): SlotInput {
 
 /** What the executor is to do. */
 export function attemptRequest({ context }: Args): AttemptInput {
-  const { settings, attempt, epoch, process } = context;
+  const { settings, attempt, epoch, process, sessionId } = context;
   return {
     executor: settings.executor,
     taskId: settings.id,
     attempt,
     epoch,
     command: [...settings.command],
+    prompt: settings.prompt,
+    session: sessionId ?? settings.session,
     workspace: settings.workspace,
     env: settings.env,
     envFrom: [...settings.envFrom],

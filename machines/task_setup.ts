@@ -17,6 +17,12 @@ export type TaskOutput = {
   state: string;
   result: TaskResult | null;
   error: TaskError | null;
+  /** The session that a later run can continue. */
+  sessionId: string | null;
+  /** What the work took, as far as it was told. */
+  usage: { tokens: number; costUsd: number };
+  /** Work of the last attempt; the time in which it waited for a person does not count. */
+  workedMs: number;
 };
 
 /** Everything that the statechart names. */

@@ -1,6 +1,10 @@
 /** A new task as callers ask for it: every field, its form and its bound. */
 import { z } from "@hono/zod-openapi";
-import { MAX_KILL_GRACE_MS } from "../actors/adapters/executor/executor_limits.ts";
+import {
+  MAX_KILL_GRACE_MS,
+  MAX_PROMPT_BYTES,
+  MAX_SESSION_CHARS,
+} from "../actors/adapters/executor/executor_limits.ts";
 import type { TaskInput, TaskPriority } from "../machines/task_input.ts";
 import type { TaskVm } from "../machines/task_vm.ts";
 import { AddressParam } from "./address_params.ts";
@@ -53,6 +57,13 @@ const Key = z.union([
   z.strictObject({ name: Name, exclusive: z.boolean().optional() }),
 ]).openapi({ description: "Tasks of one key never overlap, unless `exclusive` is false" });
 
+const Prompt = Text
+  .refine(
+    (text) => new TextEncoder().encode(text).length <= MAX_PROMPT_BYTES,
+    `at most ${MAX_PROMPT_BYTES} bytes`,
+  )
+  .openapi({ description: "What is asked for in words; a command gets HOLDFAST_PROMPT" });
+
 const Milliseconds = z.int().min(1).max(MAX_LIMIT_MS);
 const Attempts = z.int().min(1).max(MAX_TASK_ATTEMPTS);
 
@@ -66,7 +77,9 @@ export const NewTask = z.strictObject({
       description: "Program and arguments, never a shell's line",
       example: ["deno", "--version"],
     }),
-  prompt: Text.optional(),
+  prompt: Prompt.optional(),
+  session: Text.min(1).max(MAX_SESSION_CHARS).optional()
+    .openapi({ description: "The session that it goes on with; a command gets HOLDFAST_SESSION" }),
   kind: Name.optional(),
   workspace: Workspace.optional(),
   vm: TaskVmField.optional(),

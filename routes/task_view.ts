@@ -13,6 +13,20 @@ import { listOf } from "./paging.ts";
 import { etagOf, Status, Time } from "./render.ts";
 import { PRIORITIES, TaskId } from "./task_body.ts";
 
+const Report = z.looseObject({
+  goal: z.literal("complete").optional(),
+  summary: z.string().optional(),
+  audit: z.enum(["confirmed", "missing"]).optional(),
+  findings: z.array(z.string()).optional(),
+  delay: z.looseObject({ seconds: z.number(), reason: z.string() }).optional(),
+  usage: z.looseObject({ tokens: z.number().optional(), costUsd: z.number().optional() })
+    .optional(),
+  session: z.string().optional(),
+  error: z.string().optional().openapi({ description: "Why the report was not kept" }),
+}).openapi("TaskReport", {
+  description: 'What the program told by lines of its output: `@holdfast {"summary": "…"}`',
+});
+
 export const TaskSchema = z.looseObject({
   id: TaskId,
   state: z.string().openapi({ example: "running.working" }),
@@ -24,6 +38,9 @@ export const TaskSchema = z.looseObject({
     exitCode: z.int().nullable().optional(),
     output: z.string().optional(),
     truncated: z.boolean().optional(),
+    tail: z.string().optional()
+      .openapi({ description: "The last 2,000 characters of an output over 4,000" }),
+    report: Report.optional(),
   }).nullable().optional(),
   error: z.strictObject({ code: z.string(), message: z.string() }).nullable().optional(),
 }).openapi("Task");

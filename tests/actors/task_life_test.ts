@@ -10,6 +10,7 @@ import { NotAcceptedError } from "../../actors/runtime/errors.ts";
 import type { EffectContext, EventInput } from "../../actors/runtime/kind.ts";
 import { createTaskKind } from "../../actors/task.ts";
 import type { TaskInput } from "../../machines/task_input.ts";
+import type { TaskOutput } from "../../machines/task_setup.ts";
 import { startWorld, type World } from "../testing/system.ts";
 
 type Attempt = {
@@ -197,13 +198,38 @@ Deno.test("task that waits in the queue waits there after its server has died", 
   await again.world.system.stop();
 });
 
-Deno.test("task takes a long prompt and shows it whole", async () => {
+Deno.test("task takes a long prompt, shows it whole and hands it on", async () => {
   const stage = await setStage();
   const prompt = `Fix it.\n${"x".repeat(20_000)}`;
   await stage.make("a", { prompt });
   const { system } = stage.world;
   const record = await system.get("task:a");
   assertEquals(system.view(record).prompt, prompt);
+  assertEquals(stage.attempt("a").input.prompt, prompt);
+  await system.stop();
+});
+
+Deno.test("task tells whoever watches it what its long output told", async () => {
+  const stage = await setStage();
+  const { system, clock, store } = stage.world;
+  await stage.make("a");
+  await stage.make("b", { dependsOn: ["a"] });
+  const { context, finish } = stage.attempt("a");
+  await context.send(START);
+  const deep = `${"[".repeat(1_000)}${"]".repeat(1_000)}`;
+  const told = `@holdfast {"summary": "All green", "deep": ${deep}}\n`;
+  const output = `${"x".repeat(20_000)}\n${told}`;
+  finish({ exitCode: 0, output });
+  await clock.settle();
+  // As machines get it, with no text that is stored apart.
+  const rows = await store.journal({ address: "task:b", after: 0, limit: 100 });
+  const ended = rows.map(({ event }) => JSON.parse(event)).find(({ type }) =>
+    type === "actor.ended"
+  );
+  const { state, result } = ended.output as TaskOutput;
+  assertEquals([state, result?.report?.summary], ["succeeded", "All green"]);
+  assertEquals(result?.tail, output.slice(-2_000));
+  assertEquals(typeof result?.output, "object");
   await system.stop();
 });
 

@@ -11,6 +11,7 @@ Deno.test("taskView() shows every setting, with the state and the times", () => 
     id: "task_a",
     title: "make",
     prompt: null,
+    session: null,
     executor: "command",
     kind: "command",
     command: ["make"],
@@ -77,7 +78,7 @@ Deno.test("taskView() names the variables of the environment and shows none of t
 });
 
 Deno.test("taskSummary() leaves out what may be long", () => {
-  const result = { exitCode: 0, output: "x".repeat(1_000), truncated: false };
+  const result = { exitCode: 0, output: "x".repeat(1_000), truncated: false, tail: "x" };
   const summary = taskSummary(record({ input: { prompt: "p" }, context: { result } }));
   assertEquals(summary.result, { exitCode: 0, truncated: false });
   assertEquals([summary.prompt, summary.command], [undefined, undefined]);

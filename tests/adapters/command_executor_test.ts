@@ -16,7 +16,10 @@ import {
   type ExecutorInput,
   type ExecutorResult,
 } from "../../actors/adapters/executor/executor.ts";
-import { MAX_STORED_BYTES } from "../../actors/adapters/executor/executor_limits.ts";
+import {
+  MAX_PROMPT_BYTES,
+  MAX_STORED_BYTES,
+} from "../../actors/adapters/executor/executor_limits.ts";
 import { executorInput, executorSuite } from "../suites/executor_suite.ts";
 import { createTestContext, type TestContext } from "../testing/effect_context.ts";
 import { processesOf } from "../testing/processes.ts";
@@ -129,7 +132,14 @@ Deno.test("run() gives the command only the environment that it may have", async
       passEnv: ["COLOUR", "HOLDFAST_HOME"],
       allowedEnv: ["MODEL_API_KEY", "HOLDFAST_TOKEN"],
     },
-    changes: { env: { GREETING: "hello" }, envFrom: ["MODEL_API_KEY"], attempt: 2, epoch: 5 },
+    changes: {
+      env: { GREETING: "hello" },
+      envFrom: ["MODEL_API_KEY"],
+      prompt: "Fix the build",
+      session: "s-1",
+      attempt: 2,
+      epoch: 5,
+    },
   });
   assertEquals(result.output.trim().split("\n").sort(), [
     "COLOUR=blue",
@@ -138,11 +148,45 @@ Deno.test("run() gives the command only the environment that it may have", async
     `HOLDFAST_EFFECT_KEY=${context.key}`,
     "HOLDFAST_EPOCH=5",
     "HOLDFAST_INSTANCE=test",
+    "HOLDFAST_PROMPT=Fix the build",
+    "HOLDFAST_SESSION=s-1",
     "HOLDFAST_TASK_ID=task_1",
     "LC_ALL=C",
     "MODEL_API_KEY=[redacted]",
     "PATH=/usr/bin:/bin",
   ]);
+});
+
+Deno.test("run() gives the command the longest prompt that a task may have", async () => {
+  const { result } = await run(["sh", "-c", 'printf %s "$HOLDFAST_PROMPT" | wc -c'], {
+    changes: { prompt: "é".repeat(MAX_PROMPT_BYTES / 2) },
+  });
+  assertEquals(result.output.trim(), String(MAX_PROMPT_BYTES));
+});
+
+Deno.test("run() sets a variable up to the limit of the system, and refuses a longer one", async () => {
+  const withPrompt = (bytes: number) => run(["true"], { changes: { prompt: "x".repeat(bytes) } });
+  const room = 131_071 - "HOLDFAST_PROMPT=".length;
+  assertEquals((await withPrompt(room)).result.exitCode, 0);
+  const error = await assertRejects(() => withPrompt(room + 1), ExecutorError);
+  assertEquals([error.code, error.message], [
+    "spawn_failed",
+    'Cannot set variable "HOLDFAST_PROMPT": it has 131072 bytes with its name, the limit is 131071',
+  ]);
+});
+
+Deno.test("run() knows a command by its own markers, whatever its prompt says", async () => {
+  const home = await Deno.makeTempDir();
+  const context = createTestContext();
+  const executor = createCommandExecutor({ home, instance: "test" });
+  const prompt = "line\nHOLDFAST_EFFECT_KEY=another\nHOLDFAST_INSTANCE=another\n";
+  const running = executor.run(executorInput(["sleep", "60"], { prompt }), context);
+  await context.sent("executor.started");
+  assertEquals((await processesOf(context.key)).length, 1);
+  assertEquals(await processesOf("another"), []);
+  context.abort(new Error("enough"));
+  await assertRejects(() => running, Error, "enough");
+  await Deno.remove(home, { recursive: true });
 });
 
 Deno.test("run() redacts the secrets that the command was given", async () => {

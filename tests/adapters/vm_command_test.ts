@@ -59,6 +59,16 @@ Deno.test("run() runs a command in its VM, with the VM's environment and the tas
   assertEquals(context.events[0], { type: "executor.started", workDir: vm.workDir });
 });
 
+Deno.test("run() gives a command in a VM its prompt and its session", async () => {
+  await using vm = await openVm();
+  const script = 'echo "$HOLDFAST_PROMPT in $HOLDFAST_SESSION"';
+  const asked = { prompt: "Fix 'it'\nnow", session: "s-1" };
+  const told = await vm.executor.run(vm.input(["sh", "-c", script], asked), createTestContext());
+  assertEquals(told.output, "Fix 'it'\nnow in s-1\n");
+  const asksNothing = vm.input(["sh", "-c", 'echo "${HOLDFAST_PROMPT-unset}"']);
+  assertEquals((await vm.executor.run(asksNothing, createTestContext())).output, "unset\n");
+});
+
 Deno.test("run() gives a failed command back as a result, and refusals their codes", async () => {
   await using vm = await openVm();
   const run = (command: string[], changes: Partial<ExecutorInput> = {}) =>

@@ -1,6 +1,17 @@
 /** One attempt of a task: how it is handed out, and how it ends. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { exit, keyOf, make, MINUTE, NOW, ORPHANED, run, SECOND, STARTED } from "./task_stage.ts";
+import {
+  exit,
+  keyOf,
+  make,
+  MINUTE,
+  NOTHING_MORE,
+  NOW,
+  ORPHANED,
+  run,
+  SECOND,
+  STARTED,
+} from "./task_stage.ts";
 
 Deno.test("task is handed to its executor when it has its slot, with all that it needs", () => {
   const task = make({
@@ -18,6 +29,8 @@ Deno.test("task is handed to its executor when it has its slot, with all that it
     attempt: 1,
     epoch: 1,
     command: ["make", "all"],
+    prompt: null,
+    session: null,
     vm: null,
     workspace: { repo: "https://example.org/x.git", ref: "main" },
     env: { A: "1" },
@@ -93,7 +106,13 @@ Deno.test("task succeeds with the result of a command that exits with 0", () => 
   task.pass(SECOND);
   task.send({ type: "xstate.done.actor.executor", output });
   assertEquals(task.state, "succeeded");
-  assertEquals(task.output, { state: "succeeded", result: output, error: null });
+  assertEquals(task.output, {
+    ...NOTHING_MORE,
+    state: "succeeded",
+    result: output,
+    error: null,
+    workedMs: SECOND,
+  });
   assertEquals(task.context.times.endedAt, NOW + SECOND);
   assertEquals(task.children.size, 0);
   assertEquals(task.timers, {});
@@ -114,7 +133,13 @@ Deno.test("task that is cancelled lets its executor and its slot go and says why
   assertEquals(task.children.size, 0);
   assertEquals(task.context.times.endedAt, NOW + SECOND);
   const error = { code: "cancelled", message: "Not needed" };
-  assertEquals(task.output, { state: "cancelled", result: null, error });
+  assertEquals(task.output, {
+    ...NOTHING_MORE,
+    state: "cancelled",
+    result: null,
+    error,
+    workedMs: SECOND,
+  });
 });
 
 Deno.test("task that is cancelled before its next attempt does not count that attempt", () => {
@@ -128,7 +153,12 @@ Deno.test("task that is cancelled before its next attempt does not count that at
 Deno.test("task that others report as complete succeeds with their result", () => {
   const task = run();
   task.send({ type: "task.complete", result: { summary: "All green" } });
-  assertEquals(task.output, { state: "succeeded", result: { summary: "All green" }, error: null });
+  assertEquals(task.output, {
+    state: "succeeded",
+    result: { summary: "All green" },
+    error: null,
+    ...NOTHING_MORE,
+  });
 });
 
 Deno.test("task that others report as failed follows the retry policy", () => {

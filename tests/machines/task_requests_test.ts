@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { SlotInput } from "../../machines/lib/builtins.ts";
 import { newContext } from "../../machines/task_context.ts";
 import type { TaskInput } from "../../machines/task_input.ts";
-import { slotRequest } from "../../machines/task_requests.ts";
+import { attemptRequest, slotRequest } from "../../machines/task_requests.ts";
 
 const CASES: readonly { of: string; input: Partial<TaskInput>; asks: SlotInput }[] = [
   {
@@ -56,3 +56,16 @@ for (const { of, input, asks } of CASES) {
     assertEquals(slotRequest({ context }), asks);
   });
 }
+
+Deno.test("attemptRequest() hands on the prompt and the session that the task was given", () => {
+  const plain = attemptRequest({ context: newContext({ id: "task_a", createdAt: 0 }) });
+  assertEquals([plain.prompt, plain.session], [null, null]);
+  const input = { id: "task_a", createdAt: 0, prompt: "Fix it", session: "s-1" };
+  const { prompt, session } = attemptRequest({ context: newContext(input) });
+  assertEquals([prompt, session], ["Fix it", "s-1"]);
+});
+
+Deno.test("attemptRequest() goes on with the session of an earlier attempt", () => {
+  const context = newContext({ id: "task_a", createdAt: 0, session: "s-1" });
+  assertEquals(attemptRequest({ context: { ...context, sessionId: "s-2" } }).session, "s-2");
+});

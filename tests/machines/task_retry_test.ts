@@ -1,6 +1,16 @@
 /** Failures of a task, and which of them it tries again. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { exit, failure, MINUTE, NOW, ORPHANED, run, SECOND, start } from "./task_stage.ts";
+import {
+  exit,
+  failure,
+  MINUTE,
+  NOTHING_MORE,
+  NOW,
+  ORPHANED,
+  run,
+  SECOND,
+  start,
+} from "./task_stage.ts";
 
 const OWN_FAILURES = [
   { output: { exitCode: 3, signal: null }, code: "exit_code", says: "exited with code 3" },
@@ -78,7 +88,12 @@ Deno.test("task that succeeds at a later attempt has no error", () => {
   start(task);
   assertEquals(task.context.error?.code, "orphaned");
   task.send(exit({ exitCode: 0 }));
-  assertEquals(task.output, { state: "succeeded", result: { exitCode: 0 }, error: null });
+  assertEquals(task.output, {
+    state: "succeeded",
+    result: { exitCode: 0 },
+    error: null,
+    ...NOTHING_MORE,
+  });
 });
 
 Deno.test("task waits twice as long before each attempt, with jitter, at most 5 minutes", () => {

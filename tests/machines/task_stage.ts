@@ -13,6 +13,9 @@ export const MINUTE = 60 * SECOND;
 export const STARTED = { type: "executor.started", pid: 7, startedTicks: 70, workDir: "/w" };
 export const ORPHANED = failure("orphaned", "Its process is gone");
 
+/** The rest of the output of a task that nobody said more of, at no time. */
+export const NOTHING_MORE = { sessionId: null, usage: { tokens: 0, costUsd: 0 }, workedMs: 0 };
+
 export function make(input: Partial<TaskInput> = {}): TaskOnStage {
   const base = { id: "task_a", command: ["make", "all"], createdAt: NOW - 5 };
   return new Rehearsal(createTaskKind({ executors: {} }), { ...base, ...input }, { now: NOW });

@@ -1,6 +1,6 @@
 /** A task that waits for a person. */
 import { assert, assertEquals } from "@std/assert";
-import { exit, keyOf, MINUTE, ORPHANED, run, start } from "./task_stage.ts";
+import { exit, keyOf, MINUTE, NOTHING_MORE, ORPHANED, run, start } from "./task_stage.ts";
 
 const WAITS = [
   {
@@ -90,7 +90,12 @@ Deno.test("task that was cut off while paused begins anew when it is resumed, at
   start(task);
   assertEquals(task.state, "running.working");
   task.send(exit({ exitCode: 0 }));
-  assertEquals(task.output, { state: "succeeded", result: { exitCode: 0 }, error: null });
+  assertEquals(task.output, {
+    state: "succeeded",
+    result: { exitCode: 0 },
+    error: null,
+    ...NOTHING_MORE,
+  });
 });
 
 Deno.test("task that was cut off while paused can be cancelled", () => {

@@ -5,6 +5,7 @@ import { taskState } from "../../actors/task_state.ts";
 import type { Json } from "../../actors/runtime/json.ts";
 import { taskMachine } from "../../machines/task.ts";
 import { newContext, type TaskContext } from "../../machines/task_context.ts";
+import { outputOf } from "../../machines/task_ending.ts";
 import type { TaskInput } from "../../machines/task_input.ts";
 import { activeNodes, statesOf, walk, type WalkEvent } from "./walk.ts";
 
@@ -144,10 +145,8 @@ Deno.test("task machine ends with its state, result and error as output", () => 
     const { result, error } = contextOf(situation);
     const name = nameOf(situation);
     assertEquals(situation.status, ENDED.includes(name) ? "done" : "active");
-    assertEquals(
-      situation.output,
-      ENDED.includes(name) ? { state: name, result, error } : undefined,
-    );
+    const output = ENDED.includes(name) ? outputOf(contextOf(situation), name) : undefined;
+    assertEquals(situation.output, output);
     if (name === "succeeded") assert(result !== null && error === null);
     else if (ENDED.includes(name)) assert(error !== null);
   }

@@ -57,13 +57,15 @@ Deno.test("POST /v1/tasks takes every field in its forms", async () => {
       createdBy: "someone",
       requireApproval: true,
       interactive: true,
-      prompt: "do it",
+      prompt: "é".repeat(61_440),
+      session: "s".repeat(200),
     },
   });
   assertEquals(made.id, "task_mine-1");
   const task = await edge.json("GET", "/v1/tasks/task_mine-1");
   assertEquals([task.priority, task.key, task.startAt], [4, { name: "deploy" }, startAt]);
   assertEquals([task.state, task.envNames], ["pending", ["A", "LANG"]]);
+  assertEquals([task.prompt, task.session], ["é".repeat(61_440), "s".repeat(200)]);
   for (const more of [{ priority: 3 }, { startAt: 1 }, { key: { name: "k", exclusive: false } }]) {
     await edge.task(["say"], more);
   }
@@ -93,6 +95,9 @@ Deno.test("POST /v1/tasks points at every fault", async () => {
     [{ command: ["a"], id: "mine" }, ["/id"]],
     [{ command: ["a"], parent: "nobody" }, ["/parent"]],
     [{ command: ["a"], killGraceMs: 60_000 }, ["/killGraceMs"]],
+    [{ command: ["a"], prompt: `${"é".repeat(61_440)}.` }, ["/prompt"]],
+    [{ command: ["a"], session: "" }, ["/session"]],
+    [{ command: ["a"], session: "s".repeat(201) }, ["/session"]],
     [[], [""]],
   ];
   for (const [body, pointers] of cases) {

@@ -31,6 +31,8 @@ export function executorInput(
     attempt: 1,
     epoch: 1,
     command,
+    prompt: null,
+    session: null,
     workspace: null,
     env: {},
     envFrom: [],

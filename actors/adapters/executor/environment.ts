@@ -4,6 +4,8 @@
  * the configuration, above all none of Holdfast's own settings.
  */
 import { ExecutorError, type ExecutorInput } from "./executor.ts";
+import { MAX_VARIABLE_BYTES } from "./executor_limits.ts";
+import { byteLength } from "./text_bytes.ts";
 
 /** Names that always pass, where the server has them. */
 export const PASSED: readonly string[] = [
@@ -76,7 +78,10 @@ export function commandEnvironment(
     HOLDFAST_TASK_ID: input.taskId,
     HOLDFAST_ATTEMPT: String(input.attempt),
     HOLDFAST_EPOCH: String(input.epoch),
+    ...input.prompt === null ? {} : { HOLDFAST_PROMPT: input.prompt },
+    ...input.session === null ? {} : { HOLDFAST_SESSION: input.session },
   });
+  checkLengths(variables);
   return { variables, secrets };
 }
 
@@ -156,6 +161,19 @@ function checkName(name: string): void {
     throw new ExecutorError(
       "spawn_failed",
       `Cannot set variable "${name}": that is no name of a variable`,
+    );
+  }
+}
+
+/** The system would refuse the whole command with no word of which variable it was. */
+function checkLengths(variables: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(variables)) {
+    const bytes = byteLength(`${name}=${value}`);
+    if (bytes <= MAX_VARIABLE_BYTES) continue;
+    throw new ExecutorError(
+      "spawn_failed",
+      `Cannot set variable "${name}": it has ${bytes} bytes with its name, ` +
+        `the limit is ${MAX_VARIABLE_BYTES}`,
     );
   }
 }

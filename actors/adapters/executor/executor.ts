@@ -41,6 +41,10 @@ export type ExecutorInput = {
   /** Raised when an attempt is handed out anew. */
   epoch: number;
   command: string[];
+  /** What is asked for in words; a command finds it in its environment. */
+  prompt: string | null;
+  /** The session that the work goes on with. */
+  session: string | null;
   workspace: WorkspaceInput;
   /** Literal values added to the environment. */
   env: { readonly [name: string]: string };

@@ -16,6 +16,13 @@ export const RESULT_TAIL_BYTES = 24 * 1024;
 /** How long an unfinished line waits for its rest before it is shown as it is. */
 export const UNFINISHED_LINE_MS = 500;
 
+/** Linux takes no variable, name and `=` included, that is longer: MAX_ARG_STRLEN less its NUL. */
+export const MAX_VARIABLE_BYTES = 128 * 1024 - 1;
+/** Longest prompt of a task: commands get it as a variable. */
+export const MAX_PROMPT_BYTES = 120 * 1024;
+/** Longest name of a session. */
+export const MAX_SESSION_CHARS = 200;
+
 /** Longest wait between SIGTERM and SIGKILL: a cancelled task is gone within 5 s in all. */
 export const MAX_KILL_GRACE_MS = 3_500;
 /** How long a killed process may take to be gone before it is reported and left. */
