@@ -11,11 +11,16 @@ import { createMutex } from "./adapters/executor/mutex.ts";
 import { sweepOrphans } from "./adapters/executor/orphans.ts";
 import { createRedactor } from "./adapters/redact.ts";
 import { idOf } from "./runtime/address.ts";
+import type { JobInput } from "../machines/schedule_events.ts";
+import { createGateKind } from "./gate.ts";
+import { createGoalKind } from "./goal.ts";
+import type { Notify } from "./notify.ts";
 import { createReconcilerKind } from "./reconciler.ts";
 import type { System, SystemOptions } from "./runtime/api.ts";
 import { systemClock } from "./runtime/clock.ts";
 import type { JsonObject } from "./runtime/json.ts";
 import type { KindDefinition } from "./runtime/kind.ts";
+import { createScheduleKind } from "./schedule.ts";
 import { createTaskKind } from "./task.ts";
 import { createVmKind } from "./vm.ts";
 import type { VmNotification } from "./vm_hooks.ts";
@@ -72,6 +77,7 @@ export function createKinds(options: KindsOptions): Kinds {
   const command = createCommandExecutor({ ...execution, home, allowRun, mutex });
   const vmExecutors = { command: createVmCommandExecutor({ ...execution, providers }) };
   const notify = ({ type, vm, reason }: VmNotification) => log("info", type, { vm, reason });
+  const tell: Notify = ({ type, address, reason }) => log("warn", type, { address, reason });
   const round = createVmRound({
     providers,
     system,
@@ -84,6 +90,9 @@ export function createKinds(options: KindsOptions): Kinds {
       createTaskKind({ executors: { command }, vmExecutors, redact }),
       createVmKind({ providers, notify, redact }),
       createReconcilerKind({ round }),
+      createGateKind(),
+      createScheduleKind({ runJob: noJob, notify: tell, redact }),
+      createGoalKind({ notify: tell, redact }),
       createWorkspaceKind({ redact }),
       // New kinds go above this line.
     ],
@@ -112,6 +121,10 @@ export function createKinds(options: KindsOptions): Kinds {
       }
     },
   };
+}
+
+function noJob({ job }: JobInput): Promise<never> {
+  return Promise.reject(new Error(`Cannot run job "${job}": there is no such job`));
 }
 
 function noSystem(): System {

@@ -8,6 +8,7 @@ import { cors } from "hono/cors";
 import type { System } from "../actors/runtime/api.ts";
 import type { VmAccess } from "../actors/vm_access.ts";
 import { mountActors } from "./actors.ts";
+import { mountAlerts } from "./alerts.ts";
 import { responseOf } from "./answer.ts";
 import { hostCheck, originCheck, tokenCheck } from "./auth.ts";
 import { type AppConfig, resolveConfig } from "./config.ts";
@@ -18,6 +19,7 @@ import { isFailure, ProblemError } from "./errors.ts";
 import { mountEvents } from "./events.ts";
 import { mountFeed } from "./feed.ts";
 import { secure } from "./headers.ts";
+import { mountGoals } from "./goals.ts";
 import { mountHealth } from "./health.ts";
 import { createHttpMetrics } from "./http_metrics.ts";
 import { createIdempotency } from "./idempotency.ts";
@@ -27,6 +29,8 @@ import { mountMetrics } from "./metrics.ts";
 import { declareComponents } from "./openapi.ts";
 import { mountPage } from "./page.ts";
 import { mountPools } from "./pools.ts";
+import { mountSchedules } from "./schedules.ts";
+import { mountSessions } from "./sessions.ts";
 import { mountTasks } from "./tasks.ts";
 import { createStreams } from "./streams.ts";
 import { createOffers } from "./vm_offers.ts";
@@ -68,6 +72,10 @@ export function createApp(system: System, options: Partial<AppConfig> = {}): Hon
 /** In the order in which the reference lists them. */
 const RESOURCES: readonly ((api: Api) => void)[] = [
   mountTasks,
+  mountSchedules,
+  mountGoals,
+  mountSessions,
+  mountAlerts,
   mountActors,
   mountEvents,
   mountKinds,
