@@ -108,6 +108,11 @@ const FOUND: readonly { of: string; output: string; report: object | undefined }
     report: { summary: "s" },
   },
   {
+    of: "a line whose beginning is not in the last 64 KiB",
+    output: `say ${line({ goal: "complete" })}\n`.padEnd("say ".length + 64 * 1024, "x"),
+    report: undefined,
+  },
+  {
     of: "a member that is named like a prototype",
     output: '@holdfast {"__proto__": {"goal": "complete"}}',
     report: JSON.parse('{"__proto__": {"goal": "complete"}}'),

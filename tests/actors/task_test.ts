@@ -43,6 +43,15 @@ Deno.test("executor effect runs an attempt with the executor that the task names
   ]);
 });
 
+Deno.test("executor effect adds what the output tells, without secrets", async () => {
+  const output = '@holdfast {"summary": "with hunter2"}';
+  const redact = (text: string) => text.replaceAll("hunter2", "***");
+  const effect = effectOf({ command: stub({ ...RESULT, output }).executor }, redact);
+  const told = { ...RESULT, output, report: { summary: "with ***" } };
+  assertEquals(await effect.run(attempt("command"), context()), told);
+  assertEquals(await effect.reattach?.(attempt("command"), context()), told);
+});
+
 Deno.test("executor effect leaves time and retries to the statechart", () => {
   const { timeoutMs, maxAttempts, onRestart } = effectOf({});
   assertEquals([timeoutMs, maxAttempts, onRestart], [Infinity, 1, "reattach"]);
@@ -61,8 +70,8 @@ for (const name of ["acp", "toString"]) {
 }
 
 /** The effect with its input's type back. */
-function effectOf(executors: { [name: string]: Executor }) {
-  const effect = createTaskKind({ executors }).effects?.executor;
+function effectOf(executors: { [name: string]: Executor }, redact = (text: string) => text) {
+  const effect = createTaskKind({ executors, redact }).effects?.executor;
   if (effect === undefined) throw new Error("The kind has no effect named executor");
   return effect as Omit<typeof effect, "run" | "reattach"> & {
     run(input: AttemptInput, context: EffectContext): unknown;
@@ -70,11 +79,11 @@ function effectOf(executors: { [name: string]: Executor }) {
   };
 }
 
-function stub() {
+function stub(result = RESULT) {
   const calls: [call: string, input: ExecutorInput][] = [];
   const note = (call: string) => (input: ExecutorInput) => {
     calls.push([call, input]);
-    return Promise.resolve(RESULT);
+    return Promise.resolve(result);
   };
   const available = () => Promise.resolve({ ok: true, reason: null, details: {} });
   const executor = { name: "command", run: note("run"), reattach: note("reattach"), available };
