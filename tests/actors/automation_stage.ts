@@ -119,6 +119,8 @@ export class AutomationStage {
 
   #executor(): Executor {
     return {
+      name: "command",
+      available: () => Promise.resolve({ ok: true, reason: null, details: {} }),
       run: async (input, { signal, send }) => {
         this.attempts.push({ ...input, at: this.now });
         await send({ type: "executor.started" });
