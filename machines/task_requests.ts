@@ -62,7 +62,8 @@ export function attemptRequest({ context }: Args): AttemptInput {
     epoch,
     command: [...settings.command],
     prompt: settings.prompt,
-    session: sessionId ?? settings.session,
+    // Tasks that were stored before there were sessions name none, not even null.
+    session: sessionId ?? settings.session ?? null,
     workspace: settings.workspace,
     env: settings.env,
     envFrom: [...settings.envFrom],

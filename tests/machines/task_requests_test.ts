@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { SlotInput } from "../../machines/lib/builtins.ts";
-import { newContext } from "../../machines/task_context.ts";
+import { newContext, type TaskContext } from "../../machines/task_context.ts";
 import type { TaskInput } from "../../machines/task_input.ts";
 import { attemptRequest, slotRequest } from "../../machines/task_requests.ts";
 
@@ -63,6 +63,12 @@ Deno.test("attemptRequest() hands on the prompt and the session that the task wa
   const input = { id: "task_a", createdAt: 0, prompt: "Fix it", session: "s-1" };
   const { prompt, session } = attemptRequest({ context: newContext(input) });
   assertEquals([prompt, session], ["Fix it", "s-1"]);
+});
+
+Deno.test("attemptRequest() knows no session of a task from before there were any", () => {
+  const { settings: { session: _, ...older }, ...rest } = newContext({ id: "a", createdAt: 0 });
+  const context = { ...rest, settings: older } as unknown as TaskContext;
+  assertEquals(attemptRequest({ context }).session, null);
 });
 
 Deno.test("attemptRequest() goes on with the session of an earlier attempt", () => {
