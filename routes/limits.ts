@@ -60,6 +60,8 @@ export const MAX_RETRY_CODES = 50;
 export const MAX_LIMIT_MS = 366 * 24 * 60 * 60_000;
 /** Most attempts that a task may ask for. */
 export const MAX_TASK_ATTEMPTS = 1_000;
+/** Longest text that a schedule or goal keeps: machines cannot read longer ones. */
+export const MAX_KEPT_TEXT_BYTES = 8_000;
 /** Longest input to a running task at once, characters. */
 export const MAX_INPUT_CHARS = 256 * 1024;
 /** Longest reason given with a command, characters. */

@@ -29,12 +29,8 @@ export async function taskVmOf(
   },
 ): Promise<TaskVm> {
   if (typeof vm === "string") {
-    const state = (await find(api, vm))?.state;
-    if (state !== undefined && !OVER.includes(state)) return { id: vm, make: null };
-    const detail = state === undefined
-      ? `there is no VM "${vm}"`
-      : `VM "${vm}" takes no task: its state is "${state}"`;
-    throw invalidInput([{ pointer: "/vm", detail }]);
+    await checkTakesTasks(api, vm, "/vm");
+    return { id: vm, make: null };
   }
   const id = vm.id ?? api.system.newId(VM_KIND);
   if (vm.id !== undefined && await find(api, id) !== undefined) {
@@ -48,6 +44,16 @@ export async function taskVmOf(
     throw invalidInput([{ pointer: "/startAt", detail }], "contradictory");
   }
   return { id, make };
+}
+
+/** Throws the problem that says why a VM takes no tasks. `pointer` is where it was named. */
+export async function checkTakesTasks(api: Api, id: string, pointer: string): Promise<void> {
+  const state = (await find(api, id))?.state;
+  if (state !== undefined && !OVER.includes(state)) return;
+  const detail = state === undefined
+    ? `there is no VM "${id}"`
+    : `VM "${id}" takes no task: its state is "${state}"`;
+  throw invalidInput([{ pointer, detail }]);
 }
 
 /** The VM for another try of a task: the same, or where that is no more, one like it. */
