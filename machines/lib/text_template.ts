@@ -7,12 +7,23 @@ export type Variables = { readonly [name: string]: string };
 
 const VARIABLE = /\{\{\s*([A-Za-z][A-Za-z0-9]*)\s*\}\}/g;
 
-/** Puts the values into the text. What a value brings is not looked at again. */
+/**
+ * Longest text that is made, characters: with three bytes for each it can still be handed to a
+ * program in its environment.
+ */
+export const MAX_RENDERED_CHARS = 40_000;
+
+/**
+ * Puts the values into the text. What a value brings is not looked at again. A text that becomes
+ * too long ends in `…`.
+ */
 export function render(text: string, variables: Variables): string {
-  return text.replace(
+  const rendered = text.replace(
     VARIABLE,
     (whole, name: string) => Object.hasOwn(variables, name) ? variables[name] ?? whole : whole,
   );
+  if (rendered.length <= MAX_RENDERED_CHARS) return rendered;
+  return `${rendered.slice(0, MAX_RENDERED_CHARS - 1).toWellFormed()}…`;
 }
 
 /** Names of all variables in the text, each once. */
