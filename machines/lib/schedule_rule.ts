@@ -72,7 +72,7 @@ export function dueSlots(
   rule: ScheduleRule,
   { first, upTo, limit }: { first: number; upTo: number; limit: number },
 ): { slots: number[]; count: number; exact: boolean } {
-  const listed = Math.min(limit, MAX_COUNTED_SLOTS);
+  const listed = Math.max(0, Math.min(limit, MAX_COUNTED_SLOTS));
   if (first > upTo) return { slots: [], count: 0, exact: true };
   if ("at" in rule) return { slots: [first].slice(0, listed), count: 1, exact: true };
   if ("everySeconds" in rule) {
@@ -115,6 +115,7 @@ export function upcomingSlots(
  * far too many, so that a pattern which is dense for one month a year costs no more than others.
  */
 function newestOf(rule: CronRule, upTo: number, limit: number): number[] {
+  if (limit === 0) return [];
   const most = 4 * limit;
   let tooShort = 0;
   let tooLong = Infinity;
