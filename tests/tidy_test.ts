@@ -223,7 +223,7 @@ const LAYERS: readonly { part: string; mayImport: readonly RegExp[] }[] = [
 ];
 
 /** The packages that machines are made with. */
-const MACHINE_PACKAGES = ["xstate", "zod"];
+const MACHINE_PACKAGES = ["croner", "xstate", "zod"];
 
 /** Imports that go against the direction routes → actors → machines. Types alone may cross. */
 function strayImports(files: readonly SourceFile[]): string[] {

@@ -6,6 +6,7 @@
  * the command to end. It forgets such a wish whenever a process changes its user, so that the one
  * outside stays the server's user, and the one inside states it last.
  */
+import { MAX_VARIABLE_BYTES } from "../executor/executor_limits.ts";
 import { INSIDE_UID } from "./bwrap_limits.ts";
 import type { BwrapRecord } from "./bwrap_record.ts";
 import { HOST_PATH, shellOf } from "./bwrap_shell.ts";
@@ -54,7 +55,7 @@ export function entryOf(record: BwrapRecord, options: EntryOptions): Entry {
       LC_ALL: "C",
       // As one text of no meaning to anybody outside, where a variable might be a weapon; and
       // not as arguments, which everybody may read.
-      [EXPORTS]: exportsOf(options.env),
+      [EXPORTS]: exportsOf(options.env, record.vmId),
     },
     refusal,
   };
@@ -115,10 +116,18 @@ function frozenFile(tree: Group | null): string {
 
 const EXPORTS = "HOLDFAST_VM_EXPORTS";
 
-function exportsOf(env: Readonly<Record<string, string>>): string {
-  return Object.entries(env)
+/** Throws `ProviderError("invalid")` where it is more than one variable can hold. */
+function exportsOf(env: Readonly<Record<string, string>>, vmId: string): string {
+  const text = Object.entries(env)
     .map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`)
     .join("");
+  const bytes = new TextEncoder().encode(`${EXPORTS}=${text}`).length;
+  if (bytes <= MAX_VARIABLE_BYTES) return text;
+  throw new ProviderError(
+    "invalid",
+    `Cannot run a command in vm "${vmId}": its environment has ${bytes} bytes in all, quotes ` +
+      `told apart; the limit is ${MAX_VARIABLE_BYTES}. Put long texts into a file`,
+  );
 }
 
 /**
