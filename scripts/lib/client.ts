@@ -29,6 +29,9 @@ export type Client = {
   get<T>(path: string, options: Wanted<T> & { query?: Query }): Promise<T>;
   /** `key` makes it safe to send again. */
   post<T>(path: string, body: unknown, options: Wanted<T> & { key?: string }): Promise<T>;
+  /** A JSON merge patch. */
+  patch<T>(path: string, body: unknown, options: Wanted<T>): Promise<T>;
+  delete<T>(path: string, options: Wanted<T> & { query?: Query }): Promise<T>;
   text(path: string): Promise<string>;
   /** Lines of NDJSON, as they come; of what is posted, where there is a body. */
   lines(path: string, options?: LinesOptions): AsyncGenerator<string>;
@@ -84,6 +87,14 @@ export function createClient({ url, token }: { url: string; token: string | null
       };
       const init = { method: "POST", headers, body: JSON.stringify(body), alsoOn };
       return await json(url, schema, await call(path, init));
+    },
+    async patch(path, body, { schema, alsoOn }) {
+      const headers = { "content-type": "application/merge-patch+json" };
+      const init = { method: "PATCH", headers, body: JSON.stringify(body), alsoOn };
+      return await json(url, schema, await call(path, init));
+    },
+    async delete(path, { schema, query, alsoOn }) {
+      return await json(url, schema, await call(path, { method: "DELETE", query, alsoOn }));
     },
     async text(path) {
       const response = await call(path, {});

@@ -4,7 +4,8 @@ import { UsageError } from "./args.ts";
 import { parseDuration } from "./durations.ts";
 import { pairs } from "./pairs.ts";
 
-export const NEW_TASK_OPTIONS = {
+/** Of whatever makes tasks, now or later. */
+export const TASK_OPTIONS = {
   title: { type: "string", value: "TEXT", help: "What people call it" },
   workspace: {
     type: "string",
@@ -19,15 +20,19 @@ export const NEW_TASK_OPTIONS = {
   "max-attempts": { type: "integer", value: "N", help: "Tries, the first one included" },
   label: { type: "string", value: "NAME=VALUE", multiple: true, help: "To find it by" },
   key: { type: "string", value: "NAME", help: "Tasks of one key never run at once" },
-  "depends-on": { type: "string", value: "ID", multiple: true, help: "Task to succeed first" },
   env: { type: "string", value: "NAME=VALUE", multiple: true, help: "Variable for the command" },
   "env-from": { type: "string", value: "NAME", multiple: true, help: "Variable of the server's" },
+} as const;
+
+export const NEW_TASK_OPTIONS = {
+  ...TASK_OPTIONS,
+  "depends-on": { type: "string", value: "ID", multiple: true, help: "Task to succeed first" },
 } as const;
 
 /** Makes a VM for the task alone. */
 export const NEW_VM = "new";
 
-type Options = {
+export type TaskOptions = {
   title: string | undefined;
   vm: string | undefined;
   workspace: string | undefined;
@@ -45,13 +50,22 @@ type Options = {
 /** The body of `POST /v1/tasks`. Throws `UsageError`. */
 export function newTask(
   command: readonly string[],
-  options: Options,
+  options: TaskOptions,
   { cwd, dependsOn }: { cwd: string; dependsOn: readonly string[] },
 ): { [field: string]: unknown } {
-  const { title, priority, timeout, key, label, env } = options;
   return {
     executor: "command",
     command,
+    ...taskFields(options, cwd),
+    dependsOn: dependsOn.length === 0 ? undefined : dependsOn,
+    trigger: "manual",
+  };
+}
+
+/** What the options say of a task; undefined where they say nothing. Throws `UsageError`. */
+export function taskFields(options: TaskOptions, cwd: string): { [field: string]: unknown } {
+  const { title, priority, timeout, key, label, env } = options;
+  return {
     title,
     ...placeOf(options, cwd),
     priority,
@@ -59,15 +73,13 @@ export function newTask(
     maxAttempts: options["max-attempts"],
     labels: pairs(label, "--label"),
     key,
-    dependsOn: dependsOn.length === 0 ? undefined : dependsOn,
     env: pairs(env, "--env"),
     envFrom: options["env-from"].length === 0 ? undefined : options["env-from"],
-    trigger: "manual",
   };
 }
 
 /** Where it runs: a place of the server's, or one in a VM. */
-function placeOf(options: Options, cwd: string): { workspace?: unknown; vm?: unknown } {
+function placeOf(options: TaskOptions, cwd: string): { workspace?: unknown; vm?: unknown } {
   const { workspace, repo, ref, vm } = options;
   if (vm === undefined) return { workspace: workspaceOf(options, cwd) };
   if (vm !== NEW_VM && repo !== undefined) {
@@ -77,7 +89,7 @@ function placeOf(options: Options, cwd: string): { workspace?: unknown; vm?: unk
   return { workspace: path, vm: vm === NEW_VM ? { repo, ref } : vm };
 }
 
-function workspaceOf({ workspace, repo, ref }: Options, cwd: string) {
+function workspaceOf({ workspace, repo, ref }: TaskOptions, cwd: string) {
   if (workspace !== undefined && repo !== undefined) {
     throw new UsageError("Cannot use --workspace and --repo together: a task has one place");
   }

@@ -4,9 +4,10 @@ import { connect, CONNECTION, CONNECTION_CODES } from "./connect.ts";
 import { EXIT } from "./exit_codes.ts";
 import { onInterrupts } from "./interrupts.ts";
 import { createOutput, type Output, visible, visibleLines } from "./output.ts";
+import { subcommand } from "./subcommands.ts";
 import { INTERRUPTED } from "./task_exit_code.ts";
 import { Vm } from "./vm_answers.ts";
-import { isSettled, vmCommand } from "./vm_command.ts";
+import { isSettled } from "./vm_command.ts";
 import { NEW_VM_OPTIONS, newVm } from "./vm_new.ts";
 import { progressOf } from "./vm_render.ts";
 import { watchVm } from "./vm_watch.ts";
@@ -38,7 +39,7 @@ const SPEC = {
   ],
 } as const;
 
-export const createCommand = vmCommand(SPEC, async ({ options }) => {
+export const createCommand = subcommand(SPEC, async ({ options }) => {
   const body = newVm(options, Date.now());
   const client = connect(options);
   const output = createOutput(options);

@@ -9,9 +9,10 @@ import { EXIT, ExitError } from "./exit_codes.ts";
 import { onInterrupts } from "./interrupts.ts";
 import { createOutput, type Output, writeBytes } from "./output.ts";
 import { pairs } from "./pairs.ts";
+import { subcommand } from "./subcommands.ts";
 import { INTERRUPTED, NOT_FOUND, signalCode, TASK_CODES, TIMED_OUT } from "./task_exit_code.ts";
 import { Vm } from "./vm_answers.ts";
-import { resolveVmId, VM_CODES, VM_ID, vmCommand, vmPath } from "./vm_command.ts";
+import { resolveVmId, VM_CODES, VM_ID, vmPath } from "./vm_command.ts";
 
 /** The longest time that the server takes: whoever waits here ends a command by Ctrl-C. */
 const TIMEOUT_MS = 24 * 60 * 60_000;
@@ -64,7 +65,7 @@ const Line = z.discriminatedUnion("type", [
 ]);
 type Line = z.infer<typeof Line>;
 
-export const execCommand = vmCommand(
+export const execCommand = subcommand(
   SPEC,
   async ({ options, positionals: [text = "", ...rest] }) => {
     const timeoutMs = options.timeout === undefined

@@ -1,8 +1,9 @@
 /** `deno task vm inspect`: one VM in full. */
 import { connect, CONNECTION } from "./connect.ts";
 import { createOutput } from "./output.ts";
+import { subcommand } from "./subcommands.ts";
 import { Vm } from "./vm_answers.ts";
-import { resolveVmId, VM_CODES, VM_ID, vmCommand, vmPath } from "./vm_command.ts";
+import { resolveVmId, VM_CODES, VM_ID, vmPath } from "./vm_command.ts";
 import { vmText } from "./vm_render.ts";
 
 const SPEC = {
@@ -15,7 +16,7 @@ const SPEC = {
   examples: ["deno task vm inspect vm_V1StGXR8", "deno task vm inspect V1St --json | jq .idle"],
 } as const;
 
-export const inspectCommand = vmCommand(SPEC, async ({ options, positionals: [id = ""] }) => {
+export const inspectCommand = subcommand(SPEC, async ({ options, positionals: [id = ""] }) => {
   const client = connect(options);
   const vm = await client.get(vmPath(await resolveVmId(client, id)), { schema: Vm });
   createOutput(options).result(vm, () => vmText(vm, Date.now()));

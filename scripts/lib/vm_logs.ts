@@ -4,8 +4,9 @@ import { GIVE_UP_MS, isAway, pause, RETRY_MS } from "./away.ts";
 import type { Client } from "./client.ts";
 import { connect, CONNECTION } from "./connect.ts";
 import { createOutput, write } from "./output.ts";
+import { subcommand } from "./subcommands.ts";
 import { Vm } from "./vm_answers.ts";
-import { resolveVmId, VM_CODES, VM_ID, vmCommand, vmPath } from "./vm_command.ts";
+import { resolveVmId, VM_CODES, VM_ID, vmPath } from "./vm_command.ts";
 
 const SPEC = {
   name: "vm logs",
@@ -19,7 +20,7 @@ const SPEC = {
   examples: ["deno task vm logs vm_V1StGXR8", "deno task vm logs -f V1St"],
 } as const;
 
-export const logsCommand = vmCommand(SPEC, async ({ options, positionals: [text = ""] }) => {
+export const logsCommand = subcommand(SPEC, async ({ options, positionals: [text = ""] }) => {
   const client = connect(options);
   const output = createOutput(options);
   const id = await resolveVmId(client, text);

@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { connect, CONNECTION, CONNECTION_CODES } from "./connect.ts";
 import { createOutput } from "./output.ts";
+import { subcommand } from "./subcommands.ts";
 import { Provider } from "./vm_answers.ts";
-import { vmCommand } from "./vm_command.ts";
 
 const SPEC = {
   name: "vm providers",
@@ -15,7 +15,7 @@ const SPEC = {
 
 const Providers = z.looseObject({ items: z.array(Provider) });
 
-export const providersCommand = vmCommand(SPEC, async ({ options }) => {
+export const providersCommand = subcommand(SPEC, async ({ options }) => {
   const { items } = await connect(options).get("/v1/vm-providers", { schema: Providers });
   createOutput(options).table(items, [
     { title: "NAME", value: ({ name }) => name },

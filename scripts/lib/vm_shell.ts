@@ -9,9 +9,10 @@ import type { Client } from "./client.ts";
 import { connect, CONNECTION } from "./connect.ts";
 import { EXIT, ExitError } from "./exit_codes.ts";
 import { createOutput } from "./output.ts";
+import { subcommand } from "./subcommands.ts";
 import { signalCode, TASK_CODES } from "./task_exit_code.ts";
 import { Vm } from "./vm_answers.ts";
-import { resolveVmId, VM_CODES, VM_ID, vmCommand, vmPath } from "./vm_command.ts";
+import { resolveVmId, VM_CODES, VM_ID, vmPath } from "./vm_command.ts";
 import { CLEAR, isInteractive, type LocalTerminal, localTerminal } from "./vm_local_terminal.ts";
 import { attachTerminal, type TerminalConnection, type TerminalEnd } from "./vm_terminal.ts";
 
@@ -37,7 +38,7 @@ const SPEC = {
 
 const Terminals = z.looseObject({ items: z.array(z.looseObject({ id: z.string() })) });
 
-export const shellCommand = vmCommand(SPEC, async ({ options, positionals: [text = ""] }) => {
+export const shellCommand = subcommand(SPEC, async ({ options, positionals: [text = ""] }) => {
   const detachKey = parseKey(options["detach-key"] ?? DETACH_KEY);
   if (!isInteractive()) {
     throw new UsageError(

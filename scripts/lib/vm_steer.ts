@@ -3,16 +3,9 @@ import type { Client } from "./client.ts";
 import { connect, CONNECTION } from "./connect.ts";
 import { EXIT } from "./exit_codes.ts";
 import { createOutput, type Output } from "./output.ts";
+import { type Subcommand, subcommand } from "./subcommands.ts";
 import { Vm } from "./vm_answers.ts";
-import {
-  isSettled,
-  resolveVmId,
-  VM_CODES,
-  VM_ID,
-  type VmCommand,
-  vmCommand,
-  vmPath,
-} from "./vm_command.ts";
+import { isSettled, resolveVmId, VM_CODES, VM_ID, vmPath } from "./vm_command.ts";
 import { progressOf } from "./vm_render.ts";
 import { watchVm } from "./vm_watch.ts";
 
@@ -53,7 +46,7 @@ export const retryCommand = steerCommand({
   wanted: "running",
 });
 
-function steerCommand({ name, path, summary, wanted }: Steering): VmCommand {
+function steerCommand({ name, path, summary, wanted }: Steering): Subcommand {
   const spec = {
     name: `vm ${name}`,
     summary: `${summary}\nWaits until it is done; Ctrl-C leaves that to the server.`,
@@ -65,7 +58,7 @@ function steerCommand({ name, path, summary, wanted }: Steering): VmCommand {
     exitCodes: { ...VM_CODES, [EXIT.failed]: "One of them could not; stderr says why" },
     examples: [`deno task vm ${name} vm_V1StGXR8`],
   } as const;
-  return vmCommand(spec, async ({ options, positionals }) => {
+  return subcommand(spec, async ({ options, positionals }) => {
     const client = connect(options);
     const output = createOutput(options);
     const ids = await Promise.all(positionals.map((id) => resolveVmId(client, id)));
