@@ -101,6 +101,20 @@ export type Hook = {
 };
 
 /**
+ * What an actor is held to by whoever watches over all of them. Times are ms since the epoch; what
+ * is left out binds it to nothing.
+ */
+export type Vitals = {
+  /** When it is to go on by itself: the slot of a schedule, say. */
+  dueAt?: number;
+  /** When what it does now is to have ended. */
+  limitAt?: number;
+  /** Its last sign of life, and how long it may go without another. */
+  lastActivityAt?: number;
+  silentAfterMs?: number;
+};
+
+/**
  * A kind as its author writes it. It is checked when a system is made of it, which throws
  * `NotDurableError` where the machine cannot be made durable.
  */
@@ -120,6 +134,11 @@ export type KindDefinition = {
   ) => { readonly [name: string]: string | readonly string[] | undefined };
   /** The state's name; by default the paths of the active leaf states, joined by `|`. */
   state?: (value: Json) => string;
+  /**
+   * What the watchdog holds an active actor to, beside its timers and effects. Calculated from the
+   * record alone.
+   */
+  vitals?: (record: ActorRecord) => Vitals;
   /** `migrate[n]` turns a persisted snapshot of version n into one of version n + 1. */
   migrate?: { readonly [from: number]: (snapshot: PersistedSnapshot) => PersistedSnapshot };
   hooks?: readonly Hook[];
