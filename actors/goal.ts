@@ -1,6 +1,7 @@
 /** The goal as a kind: its statechart, its names, its view, and who is told of its end. */
 import { goalMachine } from "../machines/goal.ts";
 import type { GoalContext } from "../machines/goal_context.ts";
+import { whyOf } from "./goal_why.ts";
 import type { Notify } from "./notify.ts";
 import type { Json, JsonObject } from "./runtime/json.ts";
 import type { ActorRecord, Hook, KindDefinition } from "./runtime/kind.ts";
@@ -41,17 +42,57 @@ export function goalState(value: Json): string {
   return active === undefined ? topOf(value) : `active.${topOf(active)}`;
 }
 
+/** `waitingForSession`, `active`, `paused`, `complete`, `timeout` or `cancelled`. */
+export function goalStatus(state: string): string {
+  return state.split(".")[0] ?? state;
+}
+
 /** Everything that a user may see. Values of the environment are not shown, only their names. */
 export function goalView(record: ActorRecord): JsonObject {
-  const { plan, ...context } = asGoal(record.context);
+  const { plan } = asGoal(record.context);
   return {
-    ...context,
-    ...plan,
+    ...goalSummary(record),
+    templates: plan.templates,
     task: shownTask(plan.task),
     audit: plan.audit === null ? "none" : shownTask(plan.audit),
+  } as unknown as JsonObject;
+}
+
+/**
+ * A goal as one of many, without its templates and tasks. `holder` is who holds the session that it
+ * waits for, where it is known.
+ */
+export function goalSummary(record: ActorRecord, holder?: string | null): JsonObject {
+  const context = asGoal(record.context);
+  const { plan, claim, delay, guard, spent } = context;
+  return {
+    id: context.id,
     state: record.state,
+    status: goalStatus(record.state),
+    why: whyOf(context, record.state, holder),
     revision: record.revision,
+    objective: plan.objective,
+    scope: context.scope,
+    session: context.session,
+    agent: plan.task.agent ?? null,
+    deadlineAt: plan.deadlineAt,
+    budget: plan.budget,
+    spent: { tokens: spent.tokens, usd: spent.costUsd },
+    iteration: context.iteration,
+    audits: context.audits,
+    step: context.step,
+    last: context.last,
+    lastResult: context.lastResult,
+    claim: claim === null ? null : { claimedAt: claim.at, by: claim.by, summary: claim.summary },
+    findings: guard.findings,
+    delay: delay === null ? null : { endsAt: delay.until, reason: delay.reason },
+    guards: { shortInRow: guard.shortInRow, unchanged: guard.unchanged },
+    paused: context.paused,
+    reason: context.reason,
+    createdBy: context.createdBy,
+    createdAt: context.createdAt,
     updatedAt: record.updatedAt,
+    endedAt: context.endedAt,
   } as unknown as JsonObject;
 }
 

@@ -53,12 +53,18 @@ export function taskMessage({ context }: Args) {
   }));
 }
 
+/** The prompt that the next step of a kind would have, were it to begin now. */
+export function nextPrompt(context: GoalContext, kind: GoalStep["kind"], now: number): string {
+  const next = kind === "audit" ? context : { ...context, iteration: context.iteration + 1 };
+  return render(context.plan.templates[TEMPLATES[kind]], variablesOf(next, now));
+}
+
 const TEMPLATES = { iteration: "continue", last: "timeout", audit: "audit" } as const;
 
 function variablesOf(context: GoalContext, now: number): Variables {
   const { plan, createdAt, guard, claim } = context;
   const findings = guard.findings ?? [];
-  return {
+  const values = {
     objective: plan.objective,
     now: isoOf(now),
     deadline: isoOf(plan.deadlineAt),
@@ -71,4 +77,15 @@ function variablesOf(context: GoalContext, now: number): Variables {
     goal: context.id,
     scope: context.scope,
   };
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, withoutReports(value)]),
+  );
+}
+
+/**
+ * A program that repeats its prompt must not report by it what another program has said: its
+ * report lines are quoted.
+ */
+function withoutReports(text: string): string {
+  return text.replace(/^(\s*)@holdfast/gm, "$1> @holdfast");
 }
