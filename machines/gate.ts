@@ -6,6 +6,12 @@
 import { assertEvent, assign, sendTo, setup } from "xstate";
 import { actorAt, type ActorEnded, watch } from "./lib/builtins.ts";
 
+/** Longest id of a gate, and what is kept of a longer one. An address has 255 characters at most. */
+const MAX_GATE_ID_CHARS = 240;
+const KEPT_ID_CHARS = 200;
+/** The largest prime below 2 ** 43, so that the sums stay exact. */
+const LARGEST_PRIME = 8_796_093_022_151;
+
 /** Longest hold of a person who does not say how long, ms. */
 export const PERSON_HOLD_MS = 10 * 60_000;
 
@@ -43,9 +49,21 @@ export type GateWord = {
   readonly session: string;
 };
 
-/** The address of a session's gate. Any key has one: what an id cannot hold is written as `%xx`. */
+/**
+ * The address of a session's gate. Any key has one: what an id cannot hold is written as `%xx`, and
+ * a key that is then too long for an address is told from others by two sums of it.
+ */
 export function gateAddress(key: string): string {
-  return `gate:${encodeURIComponent(key)}`;
+  const id = encodeURIComponent(key.toWellFormed());
+  if (id.length <= MAX_GATE_ID_CHARS) return `gate:${id}`;
+  return `gate:${id.slice(0, KEPT_ID_CHARS)}~${sumOf(id, 31)}~${sumOf(id, 131)}`;
+}
+
+/** A sum of a text's characters to which their order matters, of 52 bits at most. */
+function sumOf(text: string, factor: number): string {
+  let sum = 0;
+  for (const char of text) sum = (sum * factor + char.charCodeAt(0)) % LARGEST_PRIME;
+  return sum.toString(36);
 }
 
 const word = (type: GateWord["type"]) => ({ context }: { context: GateContext }) => ({

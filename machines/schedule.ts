@@ -31,6 +31,7 @@ const clock = scheduleSetup.createStateConfig({
       ],
       after: {
         untilSlot: [
+          { guard: "isEarly", target: "armed", reenter: true },
           {
             guard: "dueReplaces",
             target: "armed",
@@ -102,7 +103,10 @@ const running = scheduleSetup.createStateConfig({
           target: "#schedule.living.work.idle",
           actions: ["releaseSession", "keepTaskEnd"],
         },
-        "session.preempted": { actions: { type: "stopRun", params: { why: "preempted" } } },
+        "session.preempted": {
+          guard: "isOfSession",
+          actions: { type: "stopRun", params: { why: "preempted" } },
+        },
       },
     },
     job: {
@@ -117,6 +121,12 @@ const running = scheduleSetup.createStateConfig({
     },
   },
 });
+
+/** Nothing is to run any more, or in no session any more. */
+const WHEN_NOT_WANTED = [
+  { guard: "mayNotRun", target: "idle" },
+  { guard: "mayRunAtOnce", target: "running" },
+] as const;
 
 const work = scheduleSetup.createStateConfig({
   description: "The run of one slot at a time.",
@@ -139,7 +149,7 @@ const work = scheduleSetup.createStateConfig({
       description: "Asks for its session, in which a person may be at work.",
       tags: ["waiting"],
       entry: "claimSession",
-      always: { guard: "mayNotRun", target: "idle" },
+      always: WHEN_NOT_WANTED,
       on: {
         "session.granted": { target: "running" },
         "session.busy": { target: "sessionBusy" },
@@ -148,7 +158,7 @@ const work = scheduleSetup.createStateConfig({
     sessionBusy: {
       description: "The session is taken. The slot waits, and counts for nothing yet.",
       tags: ["waiting"],
-      always: { guard: "mayNotRun", target: "idle" },
+      always: WHEN_NOT_WANTED,
       after: { sessionRetry: { target: "claiming" } },
     },
     running,

@@ -18,7 +18,7 @@ import {
   type SchedulePlan,
 } from "./schedule_input.ts";
 import { runTaskAddress } from "./schedule_requests.ts";
-import { firstSlot, hasExpired, slotAfter, takeDue } from "./schedule_slots.ts";
+import { firstSlot, hasExpired, newFrom, ruleSlots, slotAfter, takeDue } from "./schedule_slots.ts";
 import { endOfTask, tailOf } from "./task_output.ts";
 
 /** What a transition starts from. */
@@ -32,9 +32,11 @@ export function timeOf({ context, event }: Args<{ readonly at?: number }>): numb
 
 export function keepDue(args: Args): Change {
   const { counts } = args.context;
-  const { nextSlot, queue, skipped, missed } = takeDue(args.context, timeOf(args));
+  const { taken } = args.context;
+  const { nextSlot, newest, queue, skipped, missed } = takeDue(args.context, timeOf(args));
   return {
     nextSlot,
+    taken: { ...taken, slot: newest },
     queue,
     counts: { ...counts, skipped: counts.skipped + skipped, missed: counts.missed + missed },
   };
@@ -46,57 +48,78 @@ export function configure(args: Args): Change {
   assertEvent(event, "schedule.configure");
   const { plan } = event;
   const isSameRule = JSON.stringify(plan.rule) === JSON.stringify(context.plan.rule);
-  const isSameSession = plan.session === context.plan.session;
   return {
+    ...(hasRunAll({ ...context, plan }) ? giveUp(context) : {}),
     plan,
-    ...(isSameSession ? {} : { lastSession: null }),
+    ...(plan.session === context.plan.session ? {} : forgetSession(context)),
     ...(isSameRule
       ? { nextSlot: sameRuleSlot(context, plan, event.at) }
-      : { anchor: event.at, nextSlot: firstSlot(plan, event.at) }),
+      : { anchor: event.at, nextSlot: firstSlot(plan, event.at, context.taken.slot) }),
   };
 }
 
-/** A slot that is due, but not taken yet, stays. */
-function sameRuleSlot(
-  { nextSlot, anchor }: ScheduleContext,
-  plan: SchedulePlan,
-  at: number,
-): number | null {
-  if (nextSlot === null) return slotAfter(plan, at, anchor);
+/** A slot that is due, but not taken yet, stays. Those after the last run that it may do do not. */
+function sameRuleSlot(context: ScheduleContext, plan: SchedulePlan, at: number): number | null {
+  const { nextSlot, anchor, taken } = context;
+  if (nextSlot === null || hasRunAll(context)) {
+    return slotAfter(plan, newFrom(taken.slot, at), anchor);
+  }
   return plan.expiresAt !== null && nextSlot > plan.expiresAt ? null : nextSlot;
+}
+
+function forgetSession({ run }: ScheduleContext): Change {
+  return { lastSession: null, run: run === null ? null : { ...run, isContinued: false } };
 }
 
 /** What passed while it was paused is not made up for. */
 export function resume({ context, event }: Args): Change {
   return {
     paused: null,
-    nextSlot: slotAfter(context.plan, event.at, context.anchor),
+    nextSlot: newSlotAfter(context, event.at),
     counts: { ...context.counts, failuresInRow: 0 },
   };
 }
 
 /** Whether it has anything to do when it is resumed. */
 export function canResume({ context, event }: Args): boolean {
-  return !hasRunAll(context) && slotAfter(context.plan, event.at, context.anchor) !== null;
+  return !hasRunAll(context) && newSlotAfter(context, event.at) !== null;
 }
 
-export function pauseByPerson({ event }: Args): Change {
+function newSlotAfter({ plan, taken, anchor }: ScheduleContext, at: number): number | null {
+  return slotAfter(plan, newFrom(taken.slot, at), anchor);
+}
+
+export function pauseByPerson({ context, event }: Args): Change {
   assertEvent(event, "schedule.pause");
-  return { paused: { reason: "person", detail: event.reason ?? null }, queue: [] };
+  return { ...giveUp(context), paused: { reason: "person", detail: event.reason ?? null } };
 }
 
-/** Pauses by itself: it has done all that it may, or has failed too often. */
+/** Pauses by itself. What a person asked for after too many failures runs all the same. */
 export function pauseItself(args: Args): Change {
   const { context } = args;
   const reason = endOf(context, timeOf(args));
   const detail = reason === "failures" ? context.last?.error ?? null : null;
-  return { paused: { reason, detail }, queue: [] };
+  const asked = context.queue.filter((slot) => slot.isManual);
+  return { ...giveUp(context), queue: asked, paused: { reason, detail } };
 }
 
+/** Two that are asked for within one ms are two slots. */
 export function addManual({ context, event }: Args): Change {
-  const slot: Slot = { at: event.at, isManual: true };
-  const { overlap } = context.plan;
-  return { queue: overlap === "replace" ? [slot] : [...context.queue, slot] };
+  const { taken, queue, plan } = context;
+  const from = newFrom(taken.manual, event.at);
+  const at = from === taken.manual ? from + 1 : event.at;
+  const slot: Slot = { at, isManual: true };
+  const isInstead = plan.overlap === "replace";
+  return {
+    ...(isInstead ? giveUp(context) : {}),
+    taken: { ...taken, manual: at },
+    queue: isInstead ? [slot] : [...queue, slot],
+  };
+}
+
+/** What waits does so no more. */
+function giveUp({ queue, counts }: ScheduleContext): Change {
+  return { queue: [], counts: { ...counts, skipped: counts.skipped + ruleSlots(queue) } };
 }
 
 /** Whether a run may be asked for now. */
@@ -129,15 +152,18 @@ export function beginRun(args: Args): Change {
     ...slot,
     task: "job" in plan.run ? null : runTaskAddress(id, slot),
     session: targetSession(args.context),
+    isContinued: true,
     startedAt: timeOf(args),
     stopped: null,
   };
-  return { queue, run, counts: { ...counts, runs: counts.runs + 1 } };
+  const begun = { ...args.context, queue, counts: { ...counts, runs: counts.runs + 1 } };
+  // Behind the last run that it may do, nothing waits.
+  return { queue, counts: begun.counts, ...(hasRunAll(begun) ? giveUp(begun) : {}), run };
 }
 
-/** The session that the next run continues; null for a new one. */
+/** The session that the next run continues; null for a new one. Jobs have none. */
 export function targetSession({ plan, lastSession }: ScheduleContext): string | null {
-  return plan.fresh ? null : lastSession ?? plan.session;
+  return plan.fresh || "job" in plan.run ? null : lastSession ?? plan.session;
 }
 
 export function noteStop({ context }: Args, stopped: ScheduleRunNow["stopped"]): Change {
@@ -172,7 +198,7 @@ export function keepJobError(args: Args): Change {
 }
 
 export function remove(args: Args): Change {
-  return { deletedAt: timeOf(args), queue: [], nextSlot: null };
+  return { ...giveUp(args.context), deletedAt: timeOf(args), nextSlot: null };
 }
 
 export function restore(): Change {
@@ -184,14 +210,14 @@ type Ended = Pick<ScheduleRunDone, "outcome" | "result" | "error" | "session">;
 function endRun(args: Args, ended: Ended): Change {
   const { run, counts, lastSession } = args.context;
   if (run === null) return {};
-  const { stopped, ...kept } = run;
-  const outcome = stopped ?? ended.outcome;
+  const { stopped, isContinued, ...kept } = run;
+  const outcome = ended.outcome === "succeeded" ? "succeeded" : stopped ?? ended.outcome;
   const session = ended.session ?? run.session;
   const result = ended.result.slice(0, MAX_RESULT_CHARS);
   return {
     run: null,
     last: { ...kept, ...ended, result, session, outcome, endedAt: timeOf(args) },
-    lastSession: session ?? lastSession,
+    lastSession: isContinued ? session ?? lastSession : lastSession,
     counts: {
       ...counts,
       succeeded: counts.succeeded + (outcome === "succeeded" ? 1 : 0),

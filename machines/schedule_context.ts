@@ -25,6 +25,8 @@ export type ScheduleRunNow = Slot & {
   /** Address of its task; null for a job. */
   readonly task: string | null;
   readonly session: string | null;
+  /** Whether the next run goes on with its session; not once another was chosen for that. */
+  readonly isContinued: boolean;
   readonly startedAt: number;
   /** Why it was called off. */
   readonly stopped: "preempted" | "replaced" | "deleted" | null;
@@ -47,7 +49,7 @@ export type ScheduleCounts = {
   readonly runs: number;
   readonly succeeded: number;
   readonly failed: number;
-  /** Slots that came due while a run was underway. */
+  /** Slots that came due while a run was underway, or were given up while they waited. */
   readonly skipped: number;
   /** Slots that passed unseen. */
   readonly missed: number;
@@ -64,6 +66,8 @@ export type ScheduleContext = {
   readonly anchor: number;
   /** Null where there is none. */
   readonly nextSlot: number | null;
+  /** The newest slots that were taken, of the rule and of people: none is taken twice. */
+  readonly taken: { readonly slot: number | null; readonly manual: number | null };
   readonly queue: readonly Slot[];
   readonly run: ScheduleRunNow | null;
   readonly counts: ScheduleCounts;
@@ -89,7 +93,8 @@ export function newContext(input: ScheduleInput): ScheduleContext {
     createdAt,
     plan,
     anchor: createdAt,
-    nextSlot: firstSlot(plan, createdAt),
+    nextSlot: firstSlot(plan, createdAt, null),
+    taken: { slot: null, manual: null },
     queue: [],
     run: null,
     counts: { runs: 0, succeeded: 0, failed: 0, skipped: 0, missed: 0, failuresInRow: 0 },

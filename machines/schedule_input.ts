@@ -59,6 +59,12 @@ export const PLAN_DEFAULTS = {
 
 /** Slots of a downtime that `catchUp: "all"` runs at most, and that wait in a queue at most. */
 export const MAX_WAITING_SLOTS = 100;
+/**
+ * How far a clock may be set back for a schedule to wait until it shows times that are new. Set
+ * back further it was wrong before, and slots count from what it shows now; a slot's task, which
+ * exists already, is not made again.
+ */
+export const MAX_SET_BACK_MS = 24 * 60 * 60_000;
 /** A slot that is later than this was missed. */
 export const MISSED_AFTER_MS = 2 * 60_000;
 /** Failures in a row after which a schedule pauses. */

@@ -12,8 +12,6 @@ import { PURGE_AFTER_MS, type ScheduleInput, SESSION_RETRY_MS } from "./schedule
 import { cancelMessage, taskMessage } from "./schedule_requests.ts";
 import { takeDue } from "./schedule_slots.ts";
 
-const isBusy = ({ run, queue }: ScheduleContext) => run !== null || queue.length > 0;
-
 /** Everything that the statechart names. */
 export const scheduleSetup = setup({
   types: {
@@ -73,9 +71,12 @@ export const scheduleSetup = setup({
     ),
   },
   guards: {
-    hasNoSlot: ({ context }) => context.nextSlot === null,
-    /** Nothing runs or waits, and nothing may any more. */
-    isOver: ({ context }) => !isBusy(context),
+    /** None that may run, that is. */
+    hasNoSlot: ({ context }) => context.nextSlot === null || change.hasRunAll(context),
+    /** Longer waits than a timer's longest come in parts. */
+    isEarly: (args) => change.timeOf(args) < (args.context.nextSlot ?? 0),
+    /** Nothing runs, and of what waits nothing may. */
+    isOver: (args) => args.context.run === null && !change.mayRun(args),
     mustPause: ({ context }) =>
       context.run === null && (change.hasRunAll(context) || change.hasFailedOut(context)),
     canResume: (args) => change.canResume(args),
@@ -83,6 +84,8 @@ export const scheduleSetup = setup({
     mayAskInstead: (args) => args.context.plan.overlap === "replace" && change.mayAsk(args),
     dueReplaces: (args) => takeDue(args.context, change.timeOf(args)).replaces,
     mayRun: (args) => change.mayRun(args),
+    isOfSession: ({ context, event }) =>
+      "session" in event && event.session === context.run?.session,
     isOfRun: ({ context, event }) =>
       event.type === "actor.ended" && event.address === context.run?.task,
     mayNotRun: (args) => !change.mayRun(args),

@@ -7,6 +7,7 @@ import type { ScheduleContext, Slot } from "./schedule_context.ts";
 import type { ScheduleEmitted } from "./schedule_events.ts";
 import {
   type CatchUp,
+  MAX_SET_BACK_MS,
   MAX_WAITING_SLOTS,
   MISSED_AFTER_MS,
   type SchedulePlan,
@@ -14,10 +15,28 @@ import {
 
 type Rules = Pick<SchedulePlan, "rule" | "expiresAt">;
 
-/** The first slot of a rule that begins to hold at `now`; null where there is none. */
-export function firstSlot({ rule, expiresAt }: Rules, now: number): number | null {
-  const slot = "at" in rule ? rule.at : nextSlot(rule, now, { anchor: now });
-  return within(slot, expiresAt);
+/**
+ * The first slot of a rule that begins to hold at `now`; null where there is none. `taken` is the
+ * newest that was taken of another rule: the same slot is not taken twice.
+ */
+export function firstSlot(
+  { rule, expiresAt }: Rules,
+  now: number,
+  taken: number | null,
+): number | null {
+  if ("at" in rule) return rule.at === taken ? null : within(rule.at, expiresAt);
+  return within(nextSlot(rule, newFrom(taken, now), { anchor: now }), expiresAt);
+}
+
+/** From when on a slot is a new one: from now, or after the newest taken if the clock was set back. */
+export function newFrom(taken: number | null, now: number): number {
+  const isLater = taken !== null && taken > now && taken - now <= MAX_SET_BACK_MS;
+  return isLater || taken === now ? taken : now;
+}
+
+/** How many of these are slots of the rule. */
+export function ruleSlots(queue: readonly Slot[]): number {
+  return queue.filter((slot) => !slot.isManual).length;
 }
 
 /** The first slot after `after`; null where there is none. */
@@ -37,6 +56,8 @@ export function hasExpired(rule: ScheduleRule, after: number, anchor: number): b
 /** What the slots that came due at a time change, and what the feed is told of them. */
 export type Due = {
   readonly nextSlot: number | null;
+  /** The newest slot that has been taken. */
+  readonly newest: number | null;
   readonly queue: readonly Slot[];
   readonly skipped: number;
   readonly missed: number;
@@ -47,7 +68,7 @@ export type Due = {
 
 /** Takes all slots that have come due by `at`. */
 export function takeDue(context: ScheduleContext, at: number): Due {
-  const { plan, nextSlot: first, anchor, queue } = context;
+  const { plan, nextSlot: first, anchor, queue, taken } = context;
   if (first === null) throw new Error("Cannot take slots: there is none");
   const upTo = Math.min(at, plan.expiresAt ?? at);
   const { slots, count, exact } = dueSlots(plan.rule, { first, upTo, limit: MAX_WAITING_SLOTS });
@@ -55,6 +76,7 @@ export function takeDue(context: ScheduleContext, at: number): Due {
   const last = slots.at(-1);
   const base = {
     nextSlot: last === undefined ? first : slotAfter(plan, last, anchor),
+    newest: last ?? taken.slot,
     queue,
     skipped: 0,
     missed: count - chosen.length,
@@ -76,19 +98,19 @@ export function takeDue(context: ScheduleContext, at: number): Due {
       return {
         ...base,
         queue: newest,
-        skipped: chosen.length - 1 + queue.length,
+        skipped: chosen.length - 1 + ruleSlots(queue),
         replaces: true,
         word: { ...word, slots: newest.map((slot) => slot.at), decision: "replace" },
       };
     }
     case "queue": {
       const room = Math.max(0, MAX_WAITING_SLOTS - queue.length);
-      const taken = wanted.slice(0, room);
+      const added = wanted.slice(0, room);
       return {
         ...base,
-        queue: [...queue, ...taken],
-        skipped: wanted.length - taken.length,
-        word: { ...word, slots: taken.map((slot) => slot.at), decision: "queue" },
+        queue: [...queue, ...added],
+        skipped: wanted.length - added.length,
+        word: { ...word, slots: added.map((slot) => slot.at), decision: "queue" },
       };
     }
   }
