@@ -74,6 +74,7 @@ export type {
   HookContext,
   KindDefinition,
   PersistedSnapshot,
+  Vitals,
 } from "./actors/runtime/kind.ts";
 export {
   ACTOR_CREATE,
@@ -125,7 +126,7 @@ export {
 export type { ProcessInfo, ProcessTable } from "./actors/adapters/executor/process_table.ts";
 
 export { createVmKind, type VmKindOptions } from "./actors/vm.ts";
-export type { Notify, VmNotification } from "./actors/vm_hooks.ts";
+export type { Notification, Notify } from "./actors/notify.ts";
 export {
   createVmAccess,
   type OpenVm,

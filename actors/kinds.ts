@@ -11,22 +11,28 @@ import { createMutex } from "./adapters/executor/mutex.ts";
 import { sweepOrphans } from "./adapters/executor/orphans.ts";
 import { createRedactor } from "./adapters/redact.ts";
 import { idOf } from "./runtime/address.ts";
-import type { JobInput } from "../machines/schedule_events.ts";
+import { createAlertKind } from "./alert.ts";
 import { createGateKind } from "./gate.ts";
 import { createGoalKind } from "./goal.ts";
 import type { Notify } from "./notify.ts";
-import { createReconcilerKind } from "./reconciler.ts";
 import type { System, SystemOptions } from "./runtime/api.ts";
 import { systemClock } from "./runtime/clock.ts";
 import type { JsonObject } from "./runtime/json.ts";
 import type { KindDefinition } from "./runtime/kind.ts";
 import { createScheduleKind } from "./schedule.ts";
+import { createSystemJobs, type SystemJobs } from "./system_jobs.ts";
 import { createTaskKind } from "./task.ts";
 import { createVmKind } from "./vm.ts";
-import type { VmNotification } from "./vm_hooks.ts";
 import { createVmProviders } from "./vm_providers.ts";
-import { createVmRound } from "./vm_reconcile.ts";
+import { createVmJob } from "./vm_reconcile.ts";
 import { createWorkspaceKind } from "./workspace.ts";
+
+/** From one run of each job of the server to the next, ms. */
+const VMS_EVERY_MS = 60_000;
+const RETENTION_EVERY_MS = 60 * 60_000;
+
+/** Word of what went as it was meant to. */
+const AS_PLANNED: readonly string[] = ["vm.recycled", "goal.complete"];
 
 export type KindsOptions = {
   /** The data directory. */
@@ -41,18 +47,20 @@ export type KindsOptions = {
   outputMaxBytes?: number;
   /** The socket of a Docker daemon or of podman; by default none is used. */
   dockerSocket?: string | null;
-  /** The system of these kinds, once it is made: what looks after VMs asks it for them. */
+  /** The system of these kinds, once it is made: the jobs of the server work on it. */
   system?: () => System;
   log?: SystemOptions["log"];
 };
 
 /**
- * What the server gives its system: the kinds, how to end what an earlier server left, and how to
- * remove what archived tasks left and what nobody uses any more.
+ * What the server gives its system: the kinds, the jobs that it does for itself, how to end what an
+ * earlier server left, and how to remove what archived tasks left and what nobody uses any more.
  */
 export type Kinds = {
   kinds: KindDefinition[];
   providers: VmProviders;
+  /** To be started once the system has. */
+  jobs: SystemJobs;
   sweep: NonNullable<SystemOptions["sweep"]>;
   tidy: NonNullable<SystemOptions["tidy"]>;
 };
@@ -76,23 +84,20 @@ export function createKinds(options: KindsOptions): Kinds {
   };
   const command = createCommandExecutor({ ...execution, home, allowRun, mutex });
   const vmExecutors = { command: createVmCommandExecutor({ ...execution, providers }) };
-  const notify = ({ type, vm, reason }: VmNotification) => log("info", type, { vm, reason });
-  const tell: Notify = ({ type, address, reason }) => log("warn", type, { address, reason });
-  const round = createVmRound({
-    providers,
-    system,
-    clock: systemClock,
-    report: (finding, fields) => log("warn", finding, fields),
-  });
+  const notify: Notify = ({ type, address, reason }) =>
+    log(AS_PLANNED.includes(type) ? "info" : "warn", type, { address, reason });
+  const jobs = createSystemJobs();
+  registerJobs(jobs, { providers, system, log });
   return {
     providers,
+    jobs,
     kinds: [
       createTaskKind({ executors: { command }, vmExecutors, redact }),
       createVmKind({ providers, notify, redact }),
-      createReconcilerKind({ round }),
       createGateKind(),
-      createScheduleKind({ runJob: noJob, notify: tell, redact }),
-      createGoalKind({ notify: tell, redact }),
+      createScheduleKind({ runJob: jobs.runJob, notify, redact }),
+      createGoalKind({ notify, redact }),
+      createAlertKind({ notify, redact }),
       createWorkspaceKind({ redact }),
       // New kinds go above this line.
     ],
@@ -123,12 +128,28 @@ export function createKinds(options: KindsOptions): Kinds {
   };
 }
 
-function noJob({ job }: JobInput): Promise<never> {
-  return Promise.reject(new Error(`Cannot run job "${job}": there is no such job`));
+/** What the server does for itself, now and then. */
+function registerJobs(
+  jobs: SystemJobs,
+  { providers, system, log }: {
+    providers: VmProviders;
+    system: () => System;
+    log: NonNullable<SystemOptions["log"]>;
+  },
+): void {
+  const report = (finding: string, fields: object) => log("warn", finding, { ...fields });
+  const job = createVmJob({ providers, system, clock: systemClock, report });
+  jobs.registerSystemJob("vms", VMS_EVERY_MS, job);
+  jobs.registerSystemJob("retention", RETENTION_EVERY_MS, async ({ signal }) => {
+    const { archived, cut, idempotency } = await system().retain({ signal });
+    const summary = `Archived ${archived} actors, cut ${cut} events of histories, dropped ` +
+      `${idempotency} answers to idempotency keys`;
+    return { summary };
+  });
 }
 
 function noSystem(): System {
-  throw new Error("Cannot look after VMs: these kinds were made for no system");
+  throw new Error("Cannot run a job: these kinds were made for no system");
 }
 
 /** Names a data directory, so that its processes are known from those of another. */

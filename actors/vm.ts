@@ -4,9 +4,10 @@
  */
 import { vmMachine } from "../machines/vm.ts";
 import type { VmProviders } from "./adapters/vm/providers.ts";
+import type { Notify } from "./notify.ts";
 import type { Hook, KindDefinition } from "./runtime/kind.ts";
 import { vmEffects } from "./vm_effects.ts";
-import { type Notify, vmHooks } from "./vm_hooks.ts";
+import { vmHooks } from "./vm_hooks.ts";
 import { vmState } from "./vm_state.ts";
 import { vmIndex, vmView } from "./vm_view.ts";
 

@@ -3,19 +3,10 @@
  * hook is added beside these; see `docs/add_a_kind.md`.
  */
 import { failedMessage, readyMessage, recycledMessage } from "../machines/vm_requests.ts";
+import type { Notification, Notify } from "./notify.ts";
 import type { ActorRecord, EventInput, Hook, HookContext } from "./runtime/kind.ts";
 import { NotAcceptedError, NotFoundError } from "./runtime/errors.ts";
 import { vmContext } from "./vm_view.ts";
-
-/** Word for a VM's users. */
-export type VmNotification = {
-  type: "vm.failed" | "vm.recycled";
-  vm: string;
-  reason: string;
-};
-
-/** Takes word for users. What it throws is tried again. */
-export type Notify = (notification: VmNotification, signal: AbortSignal) => void | Promise<void>;
 
 /** The built-in hooks, by descending priority. */
 export function vmHooks(notify: Notify): Hook[] {
@@ -78,12 +69,12 @@ async function tellTasks(
   }
 }
 
-function failureOf(record: ActorRecord): VmNotification {
+function failureOf(record: ActorRecord): Notification {
   const { error } = vmContext(record);
-  return { type: "vm.failed", vm: record.address, reason: error?.message ?? "" };
+  return { type: "vm.failed", address: record.address, reason: error?.message ?? "" };
 }
 
-function endOf(record: ActorRecord): VmNotification {
+function endOf(record: ActorRecord): Notification {
   const { method } = vmContext(record);
-  return { type: "vm.recycled", vm: record.address, reason: method ?? "" };
+  return { type: "vm.recycled", address: record.address, reason: method ?? "" };
 }

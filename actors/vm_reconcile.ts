@@ -1,5 +1,5 @@
 /**
- * One round of looking after VMs: what providers have is held against what actors say. VMs of ours
+ * The job that looks after VMs: what providers have is held against what actors say. VMs of ours
  * that no actor owns are removed, those that vanished are told so, those that are up though they
  * should sleep are put to sleep, and those of a provider that does not answer go offline.
  *
@@ -7,15 +7,14 @@
  * once more while nothing else can be done to it: what changes meanwhile is never taken for wrong.
  */
 import { vmAddress } from "../machines/vm_context.ts";
-import type { RoundReport } from "../machines/reconciler.ts";
 import { ProviderError, type VmProvider, type VmSighting } from "./adapters/vm/provider.ts";
 import type { VmProviders } from "./adapters/vm/providers.ts";
 import { untilAborted } from "./adapters/vm/until_aborted.ts";
 import type { System } from "./runtime/api.ts";
 import type { Clock } from "./runtime/clock.ts";
 import { NotAcceptedError, NotFoundError } from "./runtime/errors.ts";
-import type { ActorRecord, EffectContext, EventInput } from "./runtime/kind.ts";
-import type { Round } from "./reconciler.ts";
+import type { ActorRecord, EventInput } from "./runtime/kind.ts";
+import type { SystemJob, SystemJobRun } from "./system_jobs.ts";
 import { vmLink } from "./vm_state.ts";
 import { vmContext } from "./vm_view.ts";
 
@@ -25,7 +24,8 @@ const OFFLINE_AFTER_MS = 3 * 60_000;
 const LIST_MS = 30_000;
 /** Longest time with one VM, the wait for another operation on it included, ms. */
 const SET_RIGHT_MS = 90_000;
-const MAX_FINDINGS = 100;
+/** Findings that a summary names. */
+const MAX_FINDINGS = 10;
 const PAGE = 200;
 
 /** States in which there must be a VM, and how its provider must have it. */
@@ -34,7 +34,7 @@ const EXPECTED: { readonly [state: string]: VmSighting["state"] } = {
   sleeping: "suspended",
 };
 
-export type VmRoundParts = {
+export type VmJobParts = {
   providers: VmProviders;
   system: () => Pick<System, "list" | "get" | "send">;
   clock: Pick<Clock, "now" | "wake">;
@@ -42,10 +42,15 @@ export type VmRoundParts = {
   report: (finding: string, fields: { readonly [name: string]: unknown }) => void;
 };
 
-/** Makes the round of a reconciler. */
-export function createVmRound(parts: VmRoundParts): Round {
-  return async ({ unreachableSince: before }, context) => {
-    const round = new VmRound(parts, context);
+/** Since when each provider has not answered, ms since the epoch: what a round remembers. */
+type VmMemory = { readonly unreachableSince: { readonly [provider: string]: number } };
+
+/** Makes the job. */
+export function createVmJob(parts: VmJobParts): SystemJob {
+  return async (run) => {
+    const round = new VmRound(parts, run);
+    // Only this job writes it.
+    const { unreachableSince: before } = (run.memory ?? { unreachableSince: {} }) as VmMemory;
     const unreachableSince: Record<string, number> = {};
     const seen = new Map<string, VmSighting[]>();
     for (const provider of parts.providers.all()) {
@@ -56,7 +61,7 @@ export function createVmRound(parts: VmRoundParts): Round {
     const records = await round.records();
     for (const [name, sightings] of seen) await round.compare(name, sightings, records);
     await round.tellSilent(unreachableSince, records);
-    return { ...round.summary(records.size, seen), unreachableSince };
+    return { summary: round.summary(records.size, seen), memory: { unreachableSince } };
   };
 }
 
@@ -66,14 +71,14 @@ class VmRound {
   readonly #silent = new Set<VmProvider>();
   #found = 0;
 
-  constructor(readonly parts: VmRoundParts, readonly context: EffectContext) {}
+  constructor(readonly parts: VmJobParts, readonly run: SystemJobRun) {}
 
   /** What a provider has; undefined when it does not answer. */
   async ask(provider: VmProvider): Promise<VmSighting[] | undefined> {
     try {
       return await this.#within(LIST_MS, (signal) => provider.list(signal));
     } catch (error) {
-      this.context.signal.throwIfAborted();
+      this.run.signal.throwIfAborted();
       // One that cannot run here has no VMs; one that has some and is silent is told of below.
       const isSilent = error instanceof ProviderError || isTimeout(error);
       if (!isSilent) this.#noteFailure("Cannot list VMs", { provider, error });
@@ -136,12 +141,14 @@ class VmRound {
     }
   }
 
-  summary(
-    actors: number,
-    seen: ReadonlyMap<string, readonly VmSighting[]>,
-  ): Pick<RoundReport, "looked" | "findings" | "found"> {
+  /** One line for people. */
+  summary(actors: number, seen: ReadonlyMap<string, readonly VmSighting[]>): string {
     const sightings = [...seen.values()].reduce((sum, list) => sum + list.length, 0);
-    return { looked: Math.max(actors, sightings), findings: this.#findings, found: this.#found };
+    const looked = `Looked at ${Math.max(actors, sightings)} VMs`;
+    if (this.#found === 0) return `${looked}: all as they should be`;
+    const more = this.#found - this.#findings.length;
+    const findings = [...this.#findings, ...(more > 0 ? [`${more} more`] : [])];
+    return `${looked}. ${findings.join("; ")}`;
   }
 
   async #removeOrphan(provider: VmProvider, vmId: string): Promise<void> {
@@ -150,7 +157,7 @@ class VmRound {
         if ((await statusOf(this.parts.system(), vmId)) === "active") return false;
         // Its actor may have ended, and have had it deleted, since the provider was asked.
         if (await provider.find(vmId, signal) === undefined) return false;
-        await provider.delete(vmId, { key: `${this.context.key}/${vmId}`, signal });
+        await provider.delete(vmId, { key: `${this.run.key}/${vmId}`, signal });
         return true;
       });
       if (!isRemoved) return;
@@ -170,7 +177,7 @@ class VmRound {
         if (expected === undefined || seen?.state === expected) return undefined;
         if (seen === undefined) return "there is none any more";
         if (seen.state === "stopped") return "it has stopped";
-        const call = { key: `${this.context.key}/${vmId}`, signal };
+        const call = { key: `${this.run.key}/${vmId}`, signal };
         await provider[expected === "running" ? "resume" : "suspend"](seen.handle, call);
         this.#note("Set a VM right", { vm: vmId, was: seen.state, is: expected });
         return undefined;
@@ -204,7 +211,7 @@ class VmRound {
     message: string,
     { provider, vmId, error }: { provider: VmProvider; vmId?: string; error: unknown },
   ): void {
-    this.context.signal.throwIfAborted();
+    this.run.signal.throwIfAborted();
     if (isTimeout(error)) this.#silent.add(provider);
     const reason = error instanceof Error ? error.message : String(error);
     this.#note(message, { provider: provider.name, ...(vmId && { vm: vmId }), reason });
@@ -225,7 +232,7 @@ class VmRound {
     const limit = new AbortController();
     const expire = () => limit.abort(new DOMException(`No answer in ${ms} ms`, "TimeoutError"));
     const cancel = clock.wake(clock.now() + ms, expire);
-    const signal = AbortSignal.any([this.context.signal, limit.signal]);
+    const signal = AbortSignal.any([this.run.signal, limit.signal]);
     try {
       return await untilAborted(work(signal), signal);
     } finally {

@@ -5,7 +5,6 @@
  */
 import { createRedactor } from "../actors/adapters/redact.ts";
 import { createKinds } from "../actors/kinds.ts";
-import { startReconciler } from "../actors/reconciler.ts";
 import type { Logger, RecoveryReport, System } from "../actors/runtime/api.ts";
 import { systemClock } from "../actors/runtime/clock.ts";
 import { StoreError } from "../actors/runtime/errors.ts";
@@ -32,9 +31,6 @@ const STOP_GRACE_MS = 15_000;
 /** How often a standby looks whether the database is free. */
 const STANDBY_MS = 500;
 
-/** The reconciler that looks after VMs. */
-const VM_RECONCILER = "vms";
-
 const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 if (import.meta.main) {
@@ -58,7 +54,7 @@ async function main(): Promise<void> {
   const store = await Promise.race([openWhenFree(config, log), stop.then(() => undefined)]);
   if (store === undefined) return;
   const { home, taskEnv, allowRun, outputMaxBytes, dockerSocket } = config;
-  const { providers, ...kinds } = createKinds({
+  const { providers, jobs, ...kinds } = createKinds({
     ...{ home, taskEnv, allowRun, outputMaxBytes, dockerSocket, secrets, log },
     system: () => system,
   });
@@ -68,6 +64,7 @@ async function main(): Promise<void> {
     log,
     pools: { [SYSTEM_POOL]: config.maxConcurrentTasks },
     archiveAfterMs: config.archiveAfterMs,
+    retention: "called",
     leaseWaitMs: config.standby ? Infinity : 0,
     paused: config.paused,
     onFatal: (error) => endAtOnce(error, redact),
@@ -87,7 +84,7 @@ async function main(): Promise<void> {
   log("info", "Bound, not ready yet", { url: listener.url, standby: config.standby });
   const recovered = await Promise.race([startSystem(system), stop.then(() => undefined)]);
   if (recovered !== undefined) {
-    if (!config.paused) await startReconciler(system, VM_RECONCILER);
+    if (!config.paused) await jobs.start(system);
     listener.open();
     announce(config, { listener, system, recovered });
     void logFeed(system, log);

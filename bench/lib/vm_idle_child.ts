@@ -1,15 +1,16 @@
 /**
  * A process with so many VMs that nobody uses: what they cost the server that looks after them,
- * the reconciler included. "ready" makes them, "memory" answers what the process holds, "begin"
+ * the job that does so included. "ready" makes them, "memory" answers what the process holds, "begin"
  * and "end" enclose the time over which wake-ups, commits and calls of the provider are counted.
  */
 import { VmProviders } from "../../actors/adapters/vm/providers.ts";
-import { createReconcilerKind, startReconciler } from "../../actors/reconciler.ts";
 import { type Clock, systemClock } from "../../actors/runtime/clock.ts";
 import { createSystem } from "../../actors/runtime/system.ts";
 import { openStore } from "../../actors/store/open.ts";
+import { createScheduleKind } from "../../actors/schedule.ts";
+import { createSystemJobs } from "../../actors/system_jobs.ts";
 import { createVmKind } from "../../actors/vm.ts";
-import { createVmRound } from "../../actors/vm_reconcile.ts";
+import { createVmJob } from "../../actors/vm_reconcile.ts";
 import { answerLines } from "./child.ts";
 import { type BenchContext, newDatabase, type SyncMode } from "./context.ts";
 import { inFlight, pause } from "./statistics.ts";
@@ -20,6 +21,8 @@ export type Spent = { wakeUps: number; commits: number; calls: number };
 export type Memory = { rss: number };
 
 const SPAWNS_IN_FLIGHT = 64;
+/** As a server does. */
+const LOOK_EVERY_MS = 60_000;
 /** Time for what the making of the VMs left behind to be put away, ms. */
 const REST_MS = 1_000;
 
@@ -44,8 +47,10 @@ async function look(
     await commit(rows);
   };
   const clock = countingClock(() => counted.wakeUps++);
-  const round = createVmRound({ providers, system: () => system, clock, report: () => {} });
-  const kinds = [createVmKind({ providers }), createReconcilerKind({ round })];
+  const job = createVmJob({ providers, system: () => system, clock, report: () => {} });
+  const jobs = createSystemJobs();
+  jobs.registerSystemJob("vms", LOOK_EVERY_MS, job);
+  const kinds = [createVmKind({ providers }), createScheduleKind({ runJob: jobs.runJob })];
   const system = createSystem({ store, kinds, clock });
   await system.start();
   const read = (): Spent => ({ ...counted, calls: provider.calls });
@@ -59,8 +64,7 @@ async function look(
           const { address } = await system.spawn("vm", id, input);
           await system.waitFor(address, ({ state }) => state === "running");
         });
-        // It looks at once, and from then on as often as there are VMs to look after.
-        await startReconciler(system, "vms");
+        await jobs.start(system);
         await pause(REST_MS);
         return {};
       case "memory":

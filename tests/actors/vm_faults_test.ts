@@ -134,9 +134,9 @@ Deno.test("vm that a deletion is said to have removed, and has not, owes its cle
   assertEquals([(await vms.context()).cleanup, vms.provider.vms.size], ["done", 0]);
 });
 
-Deno.test("vm that is made after all, long after it was recycled, is removed by the reconciler", async () => {
+Deno.test("vm that is made after all, long after it was recycled, is removed by the job that looks after VMs", async () => {
   const vms = await VmStage.start();
-  await vms.startReconciler();
+  await vms.startJobs();
   // It minds no signal, and ends when nobody waits for it any more.
   const create = vms.provider.create.bind(vms.provider);
   vms.provider.create = async (spec, call) => {

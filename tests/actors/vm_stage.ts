@@ -1,13 +1,14 @@
 /** VMs, and tasks in them, on a simulated clock: the server can die, what providers have goes on. */
 import type { Executor } from "../../actors/adapters/executor/executor.ts";
 import { VmProviders } from "../../actors/adapters/vm/providers.ts";
-import { createReconcilerKind, startReconciler } from "../../actors/reconciler.ts";
 import type { ActorRecord, EventInput } from "../../actors/runtime/kind.ts";
 import type { Receipt } from "../../actors/runtime/system.ts";
+import { createScheduleKind } from "../../actors/schedule.ts";
+import { createSystemJobs } from "../../actors/system_jobs.ts";
 import { createTaskKind } from "../../actors/task.ts";
 import { createVmKind } from "../../actors/vm.ts";
 import { createVmAccess, type VmAccess } from "../../actors/vm_access.ts";
-import { createVmRound } from "../../actors/vm_reconcile.ts";
+import { createVmJob } from "../../actors/vm_reconcile.ts";
 import { vmContext } from "../../actors/vm_view.ts";
 import type { VmContext } from "../../machines/vm_context.ts";
 import { settled } from "../simulation/clock.ts";
@@ -23,11 +24,12 @@ export class VmStage {
   readonly provider = new FakeVmProvider();
   /** Others beside it. */
   readonly others: FakeVmProvider[] = [];
-  /** What the reconciler found. */
+  /** What the job that looks after VMs found. */
   readonly findings: string[] = [];
   executors: { readonly [name: string]: Executor } = {};
   vmExecutors: { readonly [name: string]: Executor } = {};
   access: VmAccess | undefined;
+  jobs = createSystemJobs();
 
   static async start(): Promise<VmStage> {
     const stage = new VmStage();
@@ -48,16 +50,18 @@ export class VmStage {
     };
     const providers = new VmProviders([this.provider, ...this.others], clock);
     const { executors, vmExecutors } = this;
-    const round = createVmRound({
+    this.jobs = createSystemJobs();
+    const job = createVmJob({
       providers,
       system: () => stage.system,
       clock,
       report: (finding) => void this.findings.push(finding),
     });
+    this.jobs.registerSystemJob("vms", MINUTE, job);
     stage.kinds = [
       createTaskKind({ executors, vmExecutors }),
       createVmKind({ providers }),
-      createReconcilerKind({ round }),
+      createScheduleKind({ runJob: this.jobs.runJob }),
     ];
     const system = await stage.boot();
     this.access = createVmAccess({ system, providers, clock, log: () => {} });
@@ -127,8 +131,8 @@ export class VmStage {
     await this.stage.during(reached);
   }
 
-  async startReconciler(): Promise<void> {
-    await this.stage.during(startReconciler(this.stage.system, "vms"));
+  async startJobs(): Promise<void> {
+    await this.stage.during(this.jobs.start(this.stage.system));
   }
 
   /** How often the provider was asked for something. */

@@ -29,3 +29,16 @@ export async function post(server: TestServer, path: string, json: object = {}):
 export async function exec(server: TestServer, id: string, command: string[]): Promise<Body> {
   return await post(server, `/v1/vms/${id}/exec`, { command });
 }
+
+/** Has the job that looks after VMs look now, and waits until it has. */
+export async function lookAfterVms(server: TestServer): Promise<void> {
+  const path = "/v1/actors/schedule:system_vms";
+  await until("the job that looks after VMs may run", async () => {
+    // It is refused while it looks already.
+    return (await ask(server, `${path}/events`, { json: { type: "schedule.run" } })).status === 200;
+  });
+  await until("VMs were looked after", async () => {
+    const { run, last } = (await ask(server, path)).body.context;
+    return run === null && last.outcome === "succeeded";
+  });
+}

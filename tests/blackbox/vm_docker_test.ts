@@ -12,7 +12,7 @@ import { startServer, type TestServer } from "../testing/server.ts";
 import { directoriesOf } from "./vm_traces.ts";
 import { AIMS, VmFleet } from "./vm_fleet.ts";
 import { ask, type Body, endOf, makeTask, until, untilState } from "./caller.ts";
-import { exec, makeVm as makeAnyVm, post, untilVm, vmState } from "./vm_caller.ts";
+import { exec, lookAfterVms, makeVm as makeAnyVm, post, untilVm, vmState } from "./vm_caller.ts";
 
 /** Idle for this long a VM of these tests sleeps. */
 const SLEEP_MS = 1_000;
@@ -101,7 +101,7 @@ test("a container that is taken away makes its VM fail with the reason", async (
   await removeContainers(podman);
   const refused = await ask(server, `/v1/vms/${vm.id}/exec`, { json: { command: ["true"] } });
   assert(refused.status >= 400 && refused.status !== 500, JSON.stringify(refused.body));
-  await look(server);
+  await lookAfterVms(server);
   await untilVm(server, vm.id, "failed");
   const { error } = (await ask(server, `/v1/vms/${vm.id}`)).body;
   assertEquals(error.code, "vanished");
@@ -141,7 +141,7 @@ test("while podman is gone calls say so, and go on when it is back", async (stag
   });
   assertEquals(status, 503, JSON.stringify(body));
   assertMatch(body.type, /provider-unreachable/);
-  await look(server);
+  await lookAfterVms(server);
   // Not heard of is not lost: nothing is given up.
   const { state, error } = (await ask(server, `/v1/vms/${vm.id}`)).body;
   assert(["running", "suspending"].includes(state), `it is ${state}: ${JSON.stringify(error)}`);
@@ -211,20 +211,6 @@ test("a server that is killed at work loses, doubles and forgets no container", 
 /** Makes a VM of the tiny image, where it names no other. */
 function makeVm({ server, podman }: Stage, vm: object): Promise<Body> {
   return makeAnyVm(server, { provider: "docker", image: podman.image, ...vm });
-}
-
-/** Has the reconciler look, and waits until it has. */
-async function look(server: TestServer): Promise<void> {
-  const reconciler = async () => (await ask(server, "/v1/actors/reconciler:vms_1")).body;
-  await until("the reconciler rests", async () => (await reconciler()).state === "pausing");
-  const { rounds } = (await reconciler()).context;
-  const event = { type: "reconciler.run" };
-  const sent = await ask(server, "/v1/actors/reconciler:vms_1/events", { json: event });
-  assert(sent.status < 300, JSON.stringify(sent.body));
-  await until(
-    "the reconciler has looked",
-    async () => (await reconciler()).context.rounds > rounds,
-  );
 }
 
 async function callPodman({ socket }: PodmanService, method: string, path: string): Promise<Body> {

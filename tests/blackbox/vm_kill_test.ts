@@ -10,6 +10,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { bwrapUnavailable } from "../adapters/vm_bwrap_lab.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { ask, type Body, until } from "./caller.ts";
+import { lookAfterVms } from "./vm_caller.ts";
 import { AIMS, VmFleet } from "./vm_fleet.ts";
 import { controlGroupsOf, directoriesOf, endTraces, tracesOf } from "./vm_traces.ts";
 
@@ -78,14 +79,11 @@ async function allVms(server: TestServer): Promise<Body[]> {
   return vms;
 }
 
-/** The look that a server takes when it starts: it finds nothing to set right. */
+/** A look after VMs: it finds nothing to set right. */
 async function checkRound(server: TestServer): Promise<void> {
   // Whoever asks has it tried out, and what tries have left goes.
   await get(server, "/v1/vm-providers");
-  await until(
-    "the reconciler has looked",
-    async () => (await get(server, "/v1/actors/reconciler:vms_1")).state === "pausing",
-  );
+  await lookAfterVms(server);
   const found = server.log.filter((line) =>
     /vanished|no actor owns|Cannot list VMs|Cannot set a VM right/.test(line) &&
     !line.includes("probe-")

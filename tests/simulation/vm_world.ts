@@ -6,14 +6,15 @@ import type { Executor, ExecutorInput } from "../../actors/adapters/executor/exe
 import { ExecutorError } from "../../actors/adapters/executor/executor.ts";
 import { untilAborted } from "../../actors/adapters/vm/until_aborted.ts";
 import { VmProviders } from "../../actors/adapters/vm/providers.ts";
-import { createReconcilerKind, startReconciler } from "../../actors/reconciler.ts";
 import type { EffectContext } from "../../actors/runtime/kind.ts";
 import { createSystem, type System } from "../../actors/runtime/system.ts";
 import { MemoryStore } from "../../actors/store/memory.ts";
+import { createScheduleKind } from "../../actors/schedule.ts";
+import { createSystemJobs } from "../../actors/system_jobs.ts";
 import { createTaskKind } from "../../actors/task.ts";
 import { createVmKind } from "../../actors/vm.ts";
 import { createVmAccess, type VmAccess } from "../../actors/vm_access.ts";
-import { createVmRound } from "../../actors/vm_reconcile.ts";
+import { createVmJob } from "../../actors/vm_reconcile.ts";
 import { SimulatedClock } from "./clock.ts";
 import { type CommitFate, CrashingStore } from "./crashing_store.ts";
 import { Process } from "./process.ts";
@@ -24,8 +25,8 @@ import { VmHost } from "./vm_host.ts";
 
 const MINUTE = 60_000;
 
-/** A round that was left out. */
-const NOTHING = { looked: 0, findings: [], found: 0 };
+/** From one look after VMs to the next, ms. */
+const LOOK_EVERY_MS = 2 * MINUTE;
 
 export type Server = { process: Process; system: System; access: VmAccess };
 
@@ -66,11 +67,17 @@ export class VmWorld {
     process.store = this.#storeOf(process);
     const clock = this.clock.portOf(process);
     const providers = new VmProviders(this.host.providersOf(process), clock);
-    const round = createVmRound({
+    const look = createVmJob({
       providers,
       system: () => process.system,
       clock,
       report: (finding, fields) => this.trace.note(`${finding} ${JSON.stringify(fields)}`),
+    });
+    const jobs = createSystemJobs();
+    // Two weeks of looks each minute would take most of the simulation's own time.
+    jobs.registerSystemJob("vms", LOOK_EVERY_MS, (run) => {
+      if (this.isCalm || this.random.chance(0.3)) return look(run);
+      return { summary: "Left out", memory: run.memory };
     });
     const command = this.#executor(process);
     process.system = createSystem({
@@ -78,13 +85,7 @@ export class VmWorld {
       kinds: [
         createTaskKind({ executors: { command }, vmExecutors: { command } }),
         createVmKind({ providers }),
-        // Two weeks of rounds each minute would take most of the simulation's own time.
-        createReconcilerKind({
-          round: async (input, context) => {
-            if (!this.isCalm && this.random.chance(0.7)) return { ...NOTHING, ...input };
-            return { ...await round(input, context), looked: 0 };
-          },
-        }),
+        createScheduleKind({ runJob: jobs.runJob }),
       ],
       clock,
       random: () => this.random.next(),
@@ -95,7 +96,7 @@ export class VmWorld {
     const { system } = process;
     const started = await process.call(async () => {
       await system.start();
-      await startReconciler(system, "vms");
+      await jobs.start(system);
     });
     if (started.type === "error") return this.fail(started.error);
     if (started.type === "lost") return;

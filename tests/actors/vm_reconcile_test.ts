@@ -1,6 +1,7 @@
 /** What providers have against what actors say: what a round finds, and what it does about it. */
 import { assert, assertEquals } from "@std/assert";
 import { ProviderError } from "../../actors/adapters/vm/provider.ts";
+import { asSchedule } from "../../actors/schedule.ts";
 import { FakeVmProvider } from "../testing/fake_vm_provider.ts";
 import { HOUR, MINUTE, VmStage } from "./vm_stage.ts";
 
@@ -9,7 +10,7 @@ async function start(...others: FakeVmProvider[]): Promise<VmStage> {
   vms.others.push(...others);
   await vms.boot();
   await vms.make({ idle: { sleepMs: null } });
-  await vms.startReconciler();
+  await vms.startJobs();
   await vms.pass(MINUTE);
   return vms;
 }
@@ -36,7 +37,7 @@ Deno.test("round removes VMs that no actor owns, and says so", async () => {
   strand(vms.provider);
   await vms.pass(MINUTE);
   assertEquals([...vms.provider.vms.keys()], ["vm_1"]);
-  const { context } = await vms.record("reconciler:vms_1");
+  const { context } = await vms.record("schedule:system_vms");
   assertEquals(vms.findings, ["Removed a VM that no actor owns"]);
   assert(
     JSON.stringify(context).includes("Removed a VM that no actor owns: provider fake, vm vm_stray"),
@@ -118,7 +119,8 @@ Deno.test("round looks after one provider's VMs while another's fails in its own
   await vms.pass(3 * MINUTE);
   assertEquals([...vms.provider.vms.keys()], ["vm_1"]);
   assert(vms.findings.includes("Cannot list VMs"));
-  assertEquals((await vms.record("reconciler:vms_1")).context["error"], null);
+  const { last } = asSchedule((await vms.record("schedule:system_vms")).context);
+  assertEquals([last?.outcome, last?.error], ["succeeded", null]);
 });
 
 Deno.test("round asks a provider no more of it that has left one question unanswered", async () => {
@@ -133,15 +135,23 @@ Deno.test("round asks a provider no more of it that has left one question unansw
   assertEquals([asked, vms.findings], [1, ["Cannot remove a VM that no actor owns"]]);
 });
 
-Deno.test("startReconciler() finds the one that there is after a restart, and has it look at once", async () => {
+Deno.test("round comes at once after a downtime", async () => {
   const vms = await start();
   vms.stage.crash();
   vms.provider.vms.clear();
   await vms.stage.pass(HOUR);
   await vms.boot();
-  await vms.startReconciler();
+  await vms.startJobs();
   await vms.pass(10);
   assertEquals(await vms.state(), "failed");
-  const { items } = await vms.stage.during(vms.stage.system.list("reconciler"));
-  assertEquals(items.map(({ id }) => id), ["vms_1"]);
+});
+
+Deno.test("round remembers over a restart since when a provider is silent", async () => {
+  const vms = await start();
+  vms.provider.list = () => Promise.reject(new ProviderError("unreachable", "No answer"));
+  await vms.pass(2 * MINUTE);
+  await vms.restart(2 * MINUTE);
+  await vms.pass(10);
+  const { link } = vms.stage.system.view(await vms.record()) as { link: string };
+  assertEquals(link, "offline");
 });
