@@ -1,6 +1,8 @@
 /**
- * `deno task prune`: archives actors that ended long ago. Their history and output go, their last
- * state stays; readers of the feed that are further behind are told so.
+ * `deno task prune`: archives actors that ended long ago, and cuts the old part of the histories of
+ * those that go on. Of the first the history and output go, and the last state stays; the others
+ * keep what is later than one of their base snapshots. Readers of the feed that are further behind
+ * are told so.
  */
 import { IDEMPOTENCY_TTL_MS } from "../actors/runtime/limits.ts";
 import type { ActorStatus, PruneReport, Store } from "../actors/store/store.ts";
@@ -9,21 +11,23 @@ import { parseDuration, showDuration } from "./lib/durations.ts";
 import { DATABASE, DATABASE_CODES, withDatabase } from "./lib/offline.ts";
 import { createOutput } from "./lib/output.ts";
 
-/** Actors archived in one transaction. */
+/** Actors archived, and bases cut behind, in one transaction. */
 const BATCH = 500;
+/** Events of actors that go on, cut in one transaction. */
+const BATCH_ROWS = 20_000;
 
 const ENDED: readonly ActorStatus[] = ["done", "error", "stopped"];
 
 const SPEC = {
   name: "prune",
-  summary: "Archives actors that ended long ago: their histories and output go for good.",
+  summary: "Archives actors that ended long ago, and cuts old histories: they go for good.",
   options: {
     "older-than": {
       type: "string",
       value: "TIME",
-      help: "Ended longer ago than this, such as 30d (HOLDFAST_ARCHIVE_AFTER_MS)",
+      help: "What is longer ago than this, such as 30d (HOLDFAST_ARCHIVE_AFTER_MS)",
     },
-    "dry-run": { type: "boolean", help: "Only count them" },
+    "dry-run": { type: "boolean", help: "Only count the actors that ended" },
     ...DATABASE,
   },
   exitCodes: DATABASE_CODES,
@@ -57,7 +61,8 @@ if (import.meta.main) {
         () =>
           `Archived ${report.actors} actors that ended before ${endedBefore}: removed ` +
           `${report.journalRows} events, ${report.streamRows} pieces of output, ` +
-          `${report.blobs} large values, ${report.idempotency} kept answers`,
+          `${report.blobs} large values, ${report.idempotency} kept answers. ` +
+          `Cut ${report.cut} events of actors that go on`,
       );
     });
   });
@@ -65,22 +70,27 @@ if (import.meta.main) {
 
 type How = { now: number; ageMs: number; onProgress: (actors: number) => void };
 
-async function pruneAll(store: Store, { now, ageMs, onProgress }: How): Promise<PruneReport> {
-  const total = { actors: 0, journalRows: 0, streamRows: 0, blobs: 0, idempotency: 0 };
+type Total = Omit<PruneReport, "isFull">;
+
+async function pruneAll(store: Store, { now, ageMs, onProgress }: How): Promise<Total> {
+  const total = { actors: 0, journalRows: 0, cut: 0, streamRows: 0, blobs: 0, idempotency: 0 };
   for (;;) {
     const report = await store.prune({
       now,
       endedBefore: now - ageMs,
+      basesBefore: now - ageMs,
       idempotencyBefore: now - IDEMPOTENCY_TTL_MS,
       limit: BATCH,
+      rows: BATCH_ROWS,
     });
     total.actors += report.actors;
     total.journalRows += report.journalRows;
+    total.cut += report.cut;
     total.streamRows += report.streamRows;
     total.blobs += report.blobs;
     total.idempotency += report.idempotency;
     onProgress(total.actors);
-    if (report.actors < BATCH && report.idempotency < BATCH) return total;
+    if (!report.isFull) return total;
   }
 }
 

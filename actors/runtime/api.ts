@@ -31,7 +31,10 @@ export type Receipt = {
 
 /** What a sender may ask for beside its event. */
 export type SendOptions = {
-  /** Idempotency key, unique for the address: a second send is answered with the first receipt. */
+  /**
+   * Idempotency key, unique for the address: a second send is answered with the first receipt. It
+   * is forgotten when retention cuts its event out of the actor's history.
+   */
   key?: string;
   /** Refuse unless the actor stands at this revision. */
   expectRevision?: number;
@@ -182,7 +185,10 @@ export type Stats = {
   commitSeconds: { count: number; sum: number };
 };
 
-/** What retention took: actors archived, events cut from the journal, kept answers dropped. */
+/**
+ * What retention took: actors archived, events cut from the histories of those that go on, answers
+ * to idempotency keys dropped.
+ */
 export type Retained = { archived: number; cut: number; idempotency: number };
 
 /** Takes one line for the log, with the fields that belong to it. */
@@ -208,8 +214,13 @@ export type SystemOptions = {
   /** Limits of pools by name; those changed live win. */
   pools?: { readonly [name: string]: number };
   maxCachedActors?: number;
-  /** How long after its end an actor is archived, ms; by default never. */
+  /**
+   * How long after its end an actor is archived, and how far back the history of one that goes on
+   * is kept, ms; by default for ever. An actor's history is cut behind one of its base snapshots.
+   */
   archiveAfterMs?: number;
+  /** Events of an actor from one base snapshot to the next; by default 1,000. */
+  eventsPerBase?: number;
   /** `self` (default): looks for what is past its time every hour. `called`: only by `retain`. */
   retention?: "self" | "called";
   /** How long to wait for another process's lease before giving up, ms; 0 gives up at once. */

@@ -141,7 +141,7 @@ export class Committer {
       await streams.takeInto(draft);
       await this.#fill(draft, envelopes);
       if (draft.isEmpty()) return this.#follow(draft);
-      const commit = draft.finish();
+      const commit = draft.finish(this.world.eventsPerBase);
       await store.commit(commit);
       this.seq = commit.seq;
     } catch (error) {

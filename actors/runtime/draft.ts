@@ -181,8 +181,8 @@ export class Draft {
       Object.values(tables).every((rows) => rows.length === 0);
   }
 
-  /** Closes the draft. */
-  finish(): Commit {
+  /** Closes the draft. An actor gets a base with every so many of its events. */
+  finish(eventsPerBase: number): Commit {
     const { rows } = this;
     rows.effects.push(...this.starts);
     rows.timersCleared.push(...this.#cleared);
@@ -201,7 +201,7 @@ export class Draft {
     for (const { row, deleted } of this.#watches.values()) {
       (deleted ? rows.watchesDeleted : rows.watches).push(row);
     }
-    this.#finishActors(rows);
+    this.#finishActors(rows, eventsPerBase);
     return rows;
   }
 
@@ -214,7 +214,7 @@ export class Draft {
     return timers;
   }
 
-  #finishActors(rows: Commit): void {
+  #finishActors(rows: Commit, eventsPerBase: number): void {
     const tallies = new Map<string, Commit["tallies"][number]>();
     const tally = (kind: string, state: string, status: ActorStatus, delta: number) => {
       const key = `${kind} ${state} ${status}`;
@@ -231,6 +231,11 @@ export class Draft {
         blocked: null,
         baseRevision: base.revision,
       });
+      const count = (revision: number) => Math.floor(revision / eventsPerBase);
+      if (actor.status === "active" && count(actor.revision) > count(base.revision)) {
+        const { address, revision, version, updatedAt: at } = actor;
+        rows.bases.push({ address, revision, version, snapshot: snapshotText, at, seq: rows.seq });
+      }
       if (base.state === actor.state && base.status === actor.status) continue;
       if (base.state !== null && base.status !== null) {
         tally(kind.name, base.state, base.status, -1);

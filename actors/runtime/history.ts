@@ -36,7 +36,7 @@ export async function fold(
   for (;;) {
     const folded = await foldFrom(base, { store, kind, ...options });
     if (folded?.revision === revision) return folded;
-    // Archived while it was read: its history was cut behind a base that was not there before.
+    // Its history was cut while it was read, behind a base that was not there or not the nearest.
     const later = await store.baseOf(address, revision);
     if (later === undefined || later.revision === base?.revision) break;
     base = later;
@@ -56,16 +56,10 @@ async function foldFrom(
   if (base !== undefined) {
     const owner = { address, parent, revision: base.revision };
     const persisted = JSON.parse(base.snapshot) as PersistedSnapshot;
-    const [row] = await store.journal({
-      address,
-      afterRevision: base.revision - 1,
-      upToRevision: base.revision,
-      limit: 1,
-    });
     const snapshot = restore(kind.durable, owner, persisted);
-    folded = { snapshot, at: row?.at ?? 0, revision: base.revision };
+    folded = { snapshot, at: base.at, revision: base.revision };
   }
-  let after = 0;
+  let after = base?.seq ?? 0;
   while ((folded?.revision ?? 0) < revision) {
     const rows = await store.journal({
       address,
@@ -76,10 +70,11 @@ async function foldFrom(
     });
     for (const row of rows) {
       after = row.seq;
-      if (row.outcome === "taken") {
-        folded = apply(kind, { address, parent, revision: row.revision }, folded, row);
-        onStep?.(row, folded.snapshot);
-      }
+      if (row.outcome !== "taken") continue;
+      // Cut out from under the pages.
+      if (row.revision !== (folded?.revision ?? 0) + 1) return folded;
+      folded = apply(kind, { address, parent, revision: row.revision }, folded, row);
+      onStep?.(row, folded.snapshot);
     }
     if (rows.length < PAGE) break;
   }

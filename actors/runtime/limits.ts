@@ -13,6 +13,12 @@ export const BLOB_THRESHOLD_BYTES = 8 * 1024;
 /** Largest single blob. */
 export const MAX_BLOB_BYTES = 16 * 1024 * 1024;
 
+/**
+ * Events of one actor from one base snapshot to the next: what folding has to go through at most,
+ * and about how far retention can cut the history of an actor that goes on.
+ */
+export const EVENTS_PER_BASE = 1_000;
+
 /** Microsteps that one event may cause inside a machine (`always`, `raise`). */
 export const MAX_MICROSTEPS = 1_000;
 /** How many messages in a row one event may cause from actor to actor. */

@@ -1,7 +1,8 @@
 /**
- * Retention: now and then, actors that ended long ago are archived (their history is cut behind a
- * base snapshot, so folding still works from there), and answers to idempotency keys that are past
- * their time go. Each round is short, so that events need not wait behind it.
+ * Retention: now and then, actors that ended long ago are archived, actors that go on lose the old
+ * part of their history, and answers to idempotency keys that are past their time go. Histories are
+ * cut behind a base snapshot, so folding still works from there. Each round is short, so that
+ * events need not wait behind it.
  */
 import type { Store } from "../store/store.ts";
 import { errorOf } from "./actor.ts";
@@ -15,8 +16,10 @@ import { IDEMPOTENCY_TTL_MS } from "./limits.ts";
 const EVERY_MS = 60 * 60_000;
 /** Between two rounds of one look. */
 const PAUSE_MS = 250;
-/** Actors, and answers, that one round takes. */
+/** Actors archived, bases cut behind, and answers, that one round takes. */
 const ROUND = 200;
+/** Events of actors that go on, that one round cuts: some tens of milliseconds. */
+const ROUND_ROWS = 5_000;
 
 export type RetentionParts = {
   store: Store;
@@ -85,7 +88,7 @@ export class Retention {
       await tidy?.((addresses) => this.#archivedOf(addresses));
     } finally {
       this.#look = undefined;
-      if (taken.archived > 0) log("info", "Archived actors that ended long ago", taken);
+      if (taken.archived + taken.cut > 0) log("info", "Cut old histories", taken);
     }
     return taken;
   }
@@ -96,17 +99,20 @@ export class Retention {
     let isFull = false;
     await between(async () => {
       const now = clock.now();
-      const { actors, journalRows, idempotency } = await store.prune({
+      const before = Number.isFinite(archiveAfterMs) ? now - archiveAfterMs : 0;
+      const report = await store.prune({
         now,
-        endedBefore: Number.isFinite(archiveAfterMs) ? now - archiveAfterMs : 0,
+        endedBefore: before,
+        basesBefore: before,
         idempotencyBefore: now - IDEMPOTENCY_TTL_MS,
         limit: ROUND,
+        rows: ROUND_ROWS,
       });
-      if (actors > 0) forget();
-      taken.archived += actors;
-      taken.cut += journalRows;
-      taken.idempotency += idempotency;
-      isFull = actors >= ROUND || idempotency >= ROUND;
+      if (report.actors > 0) forget();
+      taken.archived += report.actors;
+      taken.cut += report.cut;
+      taken.idempotency += report.idempotency;
+      isFull = report.isFull;
     });
     return isFull;
   }

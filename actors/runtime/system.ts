@@ -28,7 +28,7 @@ import { Feed } from "./feed.ts";
 import type { JsonObject } from "./json.ts";
 import type { ActorRecord, KindDefinition } from "./kind.ts";
 import { LeaseKeeper } from "./lease.ts";
-import { MAX_CACHED_ACTORS } from "./limits.ts";
+import { EVENTS_PER_BASE, MAX_CACHED_ACTORS } from "./limits.ts";
 import { find } from "./loader.ts";
 import { shownValue } from "./payload.ts";
 import { Pools } from "./pools.ts";
@@ -384,6 +384,7 @@ function createWorld(options: SystemOptions, ids: () => string): World {
     log: options.log ?? (() => {}),
     bootId: `boot_${ids()}`,
     ids,
+    eventsPerBase: options.eventsPerBase ?? EVENTS_PER_BASE,
     find: (draft, address) => find(world, draft, address),
     effects: undefined,
   };

@@ -123,6 +123,8 @@ export async function upgrade(
     revision: actor.revision,
     version: kind.version,
     snapshot,
+    at: draft.at,
+    seq: draft.seq,
   });
   await applyTakeover(world, draft, { actor, plan });
   world.log("info", "Actor taken over by a new definition", {

@@ -24,6 +24,8 @@ export type World = {
   readonly log: Logger;
   readonly bootId: string;
   readonly ids: () => string;
+  /** Events of an actor from one base snapshot to the next. */
+  readonly eventsPerBase: number;
   /** What stands at an address, as a draft sees it. */
   find(draft: Draft, address: Address): Promise<Found>;
   /** Effects that run in this process; absent where the world is only looked at. */

@@ -12,8 +12,9 @@ import { commitStatements, explain, type Fence } from "./libsql_commit.ts";
 import type { Connection } from "./libsql_connection.ts";
 import { isOurs, readHead, releaseLease, renewLease, takeLease } from "./libsql_lease.ts";
 import * as list from "./libsql_list.ts";
-import { backup, check, prune } from "./libsql_maintenance.ts";
+import { backup, check } from "./libsql_maintenance.ts";
 import type { Query } from "./libsql_pack.ts";
+import { prune } from "./libsql_prune.ts";
 import * as read from "./libsql_read.ts";
 import { type FileLock, takeLock } from "./lock.ts";
 import type {

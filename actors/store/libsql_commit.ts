@@ -63,7 +63,7 @@ export function commitStatements(commit: Commit, fence: Fence): Statement[] {
     ...insert("insert or replace", POOLS, commit.pools),
     ...relabel(commit.index),
     ...insert("insert or replace", BASES, commit.bases),
-    ...keepBlobs(commit.blobs),
+    ...keepBlobs(commit.blobs, commit.seq),
     ...remove("dead_letters", ["id"], commit.deadLettersDeleted.map((id) => ({ id }))),
     ...insert("insert or replace", DEAD_LETTERS, commit.deadLetters),
     ...insert("insert or replace", IDEMPOTENCY, commit.idempotency),
@@ -129,12 +129,17 @@ function relabel(writes: readonly IndexWrite[]): Statement[] {
   ];
 }
 
-function keepBlobs(blobs: readonly BlobWrite[]): Statement[] {
+/** Who refers to a blob is written down with the last commit that did. */
+function keepBlobs(blobs: readonly BlobWrite[], seq: number): Statement[] {
   const data = blobs.filter((blob) => blob.data !== null);
-  const owners = blobs.map(({ address, sha }) => ({ address, sha }));
+  const owners = blobs.map(({ address, sha }) => ({ address, sha, seq }));
   return [
     ...insert("insert or ignore", BLOBS, data),
-    ...insert("insert or ignore", BLOB_OWNERS, owners),
+    // `where true` parts the select from the clause, which else reads as a join's condition.
+    ...insert("insert", BLOB_OWNERS, owners).map(({ sql, args }) => ({
+      sql: `${sql} where true on conflict do update set seq = excluded.seq`,
+      args,
+    })),
   ];
 }
 
@@ -149,7 +154,6 @@ function count(deltas: Commit["tallies"]): Statement[] {
   }
   const rows = [...sums.values()].filter((sum) => sum.count !== 0);
   return insert("insert", TALLIES, rows).map(({ sql, args }) => ({
-    // `where true` parts the select from the clause, which else reads as a join's condition.
     sql: `${sql} where true on conflict do update set count = count + excluded.count`,
     args,
   }));

@@ -1,43 +1,8 @@
-/** The care of a database: cutting old history, copying everything, looking for damage. */
+/** The care of a database: copying everything, looking for damage. */
 import { StoreError } from "../runtime/errors.ts";
-import { advance, type Fence } from "./libsql_commit.ts";
 import type { Connection } from "./libsql_connection.ts";
-import { readHead } from "./libsql_lease.ts";
 import { MAX_PROBLEMS } from "./libsql_limits.ts";
-import { packList, type Query, type Statement } from "./libsql_pack.ts";
-import type { PruneReport, PruneRequest } from "./store.ts";
-
-/** Archives actors that ended, as one commit. */
-export async function prune(
-  connection: Connection,
-  fence: Fence,
-  request: PruneRequest,
-): Promise<PruneReport> {
-  const { seq } = await readHead(connection);
-  const ended = await connection.select(listEnded(request.endedBefore, request.limit));
-  const addresses = packList(ended.map(({ address }) => address));
-  const steps = {
-    head: advance(fence, { seq, before: seq, updates: 0 }),
-    ...archive(addresses, request.now),
-    ...cut(addresses),
-    idempotency: {
-      // The oldest were inserted first, so there is no need for an index on the time.
-      sql: `delete from idempotency where at < ?1
-        and rowid in (select rowid from idempotency order by rowid limit ?2)`,
-      args: [request.idempotencyBefore, request.limit],
-    },
-  };
-  const changed = await connection.batch(Object.values(steps));
-  const names = Object.keys(steps);
-  const count = (name: keyof typeof steps) => changed[names.indexOf(name)] ?? 0;
-  return {
-    actors: count("actors"),
-    journalRows: count("journal"),
-    streamRows: count("streams"),
-    blobs: count("blobs"),
-    idempotency: count("idempotency"),
-  };
-}
+import type { Query } from "./libsql_pack.ts";
 
 /** Writes a copy beside its place and then puts it there, so that a copy is whole or absent. */
 export async function backup(connection: Connection, path: string): Promise<void> {
@@ -76,59 +41,6 @@ export async function check(connection: Connection): Promise<void> {
   throw new StoreError("corrupt", `Cannot trust ${connection.name}: ${shown}`);
 }
 
-function listEnded(before: number, limit: number): Query<{ address: string }> {
-  return {
-    sql: `select json_object('address', address) as row from actors indexed by actors_ended
-      where status <> 'active' and archived_at is null and updated_at < ?1
-      order by updated_at limit ?2`,
-    args: [before, limit],
-  };
-}
-
-const LISTED = "(select value from json_each(?1))";
-const NUMBERS = `(select created_seq from actors where address in ${LISTED})`;
-
-/** Keeps the last snapshot as the base from which nothing need be folded. */
-function archive(addresses: string, now: number) {
-  return {
-    bases: {
-      sql: `insert or replace into bases (address, revision, version, snapshot)
-        select address, revision, version, snapshot from actors where address in ${LISTED}`,
-      args: [addresses],
-    },
-    actors: {
-      sql: `update actors set archived_at = ?2 where address in ${LISTED}`,
-      args: [addresses, now],
-    },
-  };
-}
-
-/** Takes away what the base stands for, and blobs that nobody refers to any more. */
-function cut(addresses: string) {
-  const statement = (sql: string): Statement => ({ sql, args: [addresses] });
-  return {
-    horizon: statement(`update head set pruned_seq = max(pruned_seq, coalesce(
-      (select max(seq) from journal where actor in ${NUMBERS}), 0))`),
-    journal: statement(`delete from journal where actor in ${NUMBERS}`),
-    streams: statement(`delete from streams where address in ${LISTED}`),
-    // Before the owners: the reference is checked when all is done.
-    blobs: statement(`delete from blobs where sha in (
-        select sha from blob_owners as owner where ${hasLetGo("owner")}
-      ) and not exists (
-        select 1 from blob_owners as keeper
-        where keeper.sha = blobs.sha and not (${hasLetGo("keeper")})
-      )`),
-    owners: statement(`delete from blob_owners where ${hasLetGo("blob_owners")}`),
-  };
-}
-
-/** With its history gone, an actor refers to a blob by its snapshot or not at all. */
-function hasLetGo(owner: string): string {
-  return `${owner}.address in ${LISTED} and not exists (
-    select 1 from actors
-    where actors.address = ${owner}.address and instr(snapshot, ${owner}.sha) > 0)`;
-}
-
 async function exists(path: string): Promise<boolean> {
   try {
     await Deno.lstat(path);
@@ -162,6 +74,16 @@ const CHECKS: readonly Query<Problem>[] = [
     "printf('%s is at revision %d, its journal goes further', address, revision)",
     `actors
       where revision < (select max(revision) from journal where actor = created_seq)`,
+  ),
+  find(
+    "printf('the journal of %s begins at revision %d, and no base is before it', address, first)",
+    `(select address, revision, (
+        select journal.revision from journal where actor = created_seq order by seq limit 1
+      ) as first from actors) as actor
+      where first > 1 and not exists (
+        select 1 from bases where bases.address = actor.address
+          and bases.revision between first - 1 and actor.revision
+      )`,
   ),
   findOrphans("timers", { key: "id", owner: "address" }),
   findOrphans("slots", { key: "key", owner: "address" }),

@@ -102,7 +102,14 @@ export const WATCHES = table<keyof WatchRow>("watches", ["key", "watcher", "chil
 
 export const POOLS = table<keyof PoolRow>("pools", ["name", "limit"]);
 
-export const BASES = table<keyof BaseRow>("bases", ["address", "revision", "version", "snapshot"]);
+export const BASES = table<keyof BaseRow>("bases", [
+  "address",
+  "revision",
+  "version",
+  "snapshot",
+  "at",
+  "seq",
+]);
 
 export const DEAD_LETTERS = table<keyof DeadLetterRow>("dead_letters", [
   "id",
@@ -140,7 +147,11 @@ export const LABELS = table<keyof IndexValue | "kind" | "createdSeq">("labels", 
 
 export const BLOBS = table<"sha" | "data" | "at">("blobs", ["sha", "data", "at"]);
 
-export const BLOB_OWNERS = table<"address" | "sha">("blob_owners", ["address", "sha"]);
+export const BLOB_OWNERS = table<"address" | "sha" | "seq">("blob_owners", [
+  "address",
+  "sha",
+  "seq",
+]);
 
 /** The column of a field, quoted: `createdSeq` is `"created_seq"`. */
 export function column(field: string): string {

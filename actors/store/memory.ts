@@ -6,7 +6,8 @@
 import type { Address } from "../runtime/address.ts";
 import { StoreError } from "../runtime/errors.ts";
 import { applyCommit, checkCommit, keyOf, MemoryData } from "./memory_data.ts";
-import { checkContent, pruneContent } from "./memory_maintenance.ts";
+import { checkContent } from "./memory_maintenance.ts";
+import { pruneContent } from "./memory_prune.ts";
 import {
   activeOf,
   byDueTime,

@@ -40,7 +40,10 @@ export class MemoryData {
   pools = new Map<string, PoolRow>();
   labels = new Map<Address, readonly IndexValue[]>();
   bases = new Map<Address, readonly BaseRow[]>();
-  blobs = new Map<string, { data: string; owners: ReadonlySet<Address> }>();
+  /** Bases up to which nothing of the journal is left, by address: their `seq`. */
+  cuts = new Map<Address, number>();
+  /** Each owner with the last commit in which it referred to the blob. */
+  blobs = new Map<string, { data: string; owners: ReadonlyMap<Address, number> }>();
   deadLetters = new Map<string, DeadLetterRow>();
   idempotency = new Map<string, IdempotencyRow>();
   /** By address and channel. */
@@ -107,8 +110,8 @@ export function applyCommit(data: MemoryData, commit: Commit): void {
     data.bases.set(row.address, [...kept, stored(row)]);
   }
   for (const { sha, data: text, address } of commit.blobs) {
-    const blob = data.blobs.get(sha) ?? { data: text?.toWellFormed() ?? "", owners: new Set() };
-    data.blobs.set(sha, { ...blob, owners: new Set([...blob.owners, address]) });
+    const blob = data.blobs.get(sha) ?? { data: text?.toWellFormed() ?? "", owners: new Map() };
+    data.blobs.set(sha, { ...blob, owners: new Map([...blob.owners, [address, commit.seq]]) });
   }
   for (const id of commit.deadLettersDeleted) data.deadLetters.delete(id);
   for (const row of commit.deadLetters) data.deadLetters.set(row.id, stored(row));

@@ -209,6 +209,42 @@ export const MIGRATIONS: readonly Migration[] = [
       `create index timers_target on timers (target) where target <> address`,
     ],
   },
+  {
+    name: "bases behind which the journal of actors that go on is cut",
+    statements: [
+      `alter table bases add column at integer not null default 0`,
+      // What the actor's journal up to here has made of it, and nothing later.
+      `alter table bases add column seq integer not null default 0`,
+      // 1 once nothing of the actor's journal is left up to there.
+      `alter table bases add column cut integer not null default 0`,
+      `update bases set (at, seq) = (
+        select journal.at, journal.seq from actors join journal on actor = created_seq
+        where actors.address = bases.address and journal.revision = bases.revision
+          and outcome = 'taken'
+      ) where exists (
+        select 1 from actors join journal on actor = created_seq
+        where actors.address = bases.address and journal.revision = bases.revision
+          and outcome = 'taken'
+      )`,
+      // The others are of archived actors, which have no journal: only their last is of any use.
+      `delete from bases where exists (
+        select 1 from actors where actors.address = bases.address
+          and archived_at is not null and bases.revision < actors.revision
+      )`,
+      `update bases set cut = 1, seq = (select seq from head),
+        at = coalesce((select updated_at from actors where actors.address = bases.address), 0)
+        where seq = 0`,
+      // Retention.
+      `create index bases_uncut on bases (at) where cut = 0`,
+      // The last commit in which an actor referred to a blob. What was before is not known.
+      `alter table blob_owners add column seq integer not null default 0`,
+      `update blob_owners set seq = (select seq from head)`,
+      // Which blobs an actor's letters refer to.
+      `create index dead_letters_address on dead_letters (address)`,
+      // A program from before would make bases that say nothing of their place.
+      `update head set epoch = epoch + 1 where epoch > 0`,
+    ],
+  },
 ];
 
 const FIND_SCHEMA: Query<{ found: number }> = {

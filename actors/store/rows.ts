@@ -162,12 +162,18 @@ export type IndexWrite = {
 /** A name and one of its values; a name may have several. */
 export type IndexValue = { name: string; value: string };
 
-/** A snapshot from which the journal can be folded. */
+/**
+ * A snapshot from which the journal can be folded: what the actor's rows up to `seq` have made of
+ * it, and none later.
+ */
 export type BaseRow = {
   address: Address;
   revision: number;
   version: string;
   snapshot: string;
+  /** When the actor came to this revision. */
+  at: number;
+  seq: number;
 };
 
 /** A value too large for a context, by its hash. */
@@ -176,7 +182,10 @@ export type BlobWrite = {
   sha: string;
   /** Null when it is stored already and one more actor comes to refer to it. */
   data: string | null;
-  /** Who refers to it. `prune` takes a blob away when no actor is left that does. */
+  /**
+   * Whose snapshot or event refers to it. Written with every event that does, since `prune` takes
+   * a blob away when no actor is left that refers to it, or did in the journal that is kept.
+   */
   address: Address;
   at: number;
 };

@@ -96,19 +96,28 @@ export type PruneRequest = {
   now: number;
   /** Actors that ended before this are archived, their journal and streams cut. */
   endedBefore: number;
+  /** Actors that go on have their journal cut behind their newest base from before this. */
+  basesBefore: number;
   /** Idempotency answers older than this go. */
   idempotencyBefore: number;
-  /** Actors, and idempotency answers, that one call takes at most. */
+  /** Actors archived, bases cut behind, and idempotency answers, that one call takes at most. */
   limit: number;
+  /** Journal rows of actors that go on, that one call takes at most. */
+  rows: number;
 };
 
-/** What `prune` took; call again until `actors` and `idempotency` are below the limit. */
+/** What `prune` took. */
 export type PruneReport = {
+  /** Actors archived, and their journal rows. */
   actors: number;
   journalRows: number;
+  /** Journal rows of actors that go on. */
+  cut: number;
   streamRows: number;
   blobs: number;
   idempotency: number;
+  /** Whether a bound was reached: call again. */
+  isFull: boolean;
 };
 
 /**
@@ -212,7 +221,9 @@ export interface Store {
 
   /**
    * Archives ended actors: cuts their journal and streams behind a base snapshot at their last
-   * revision, then removes what nothing refers to. Needs the lease. Bounded; see `PruneReport`.
+   * revision. Cuts the journal of those that go on behind a base that is old enough. Then removes
+   * what nothing refers to; keys whose rows are cut are forgotten. Needs the lease. Bounded; see
+   * `PruneReport`.
    */
   prune(request: PruneRequest): Promise<PruneReport>;
   /** A consistent copy of everything in one new file. Throws `Deno.errors.AlreadyExists` where there is one. */

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { createMachine } from "xstate";
+import { assign, createMachine, setup } from "xstate";
 import { DrainingError, NotFoundError } from "../../actors/runtime/errors.ts";
 import { MemoryStore } from "../../actors/store/memory.ts";
-import type { System } from "../../actors/runtime/system.ts";
+import type { FeedItem, System } from "../../actors/runtime/system.ts";
 import type {
   JournalQuery,
   JournalRow,
@@ -18,6 +18,15 @@ const machine = createMachine({
   states: { open: { on: { close: "closed" } }, closed: { type: "final" } },
 });
 const kinds = [{ name: "job", version: 1, machine }];
+
+const counter = setup({
+  types: { context: {} as { n: number } },
+  actions: { count: assign({ n: ({ context }) => context.n + 1 }) },
+}).createMachine({ id: "counter", context: { n: 0 }, on: { count: { actions: "count" } } });
+const counters = [{ name: "counter", version: 1, machine: counter }];
+
+/** With bases so near to each other that a test comes by some. */
+const options = { archiveAfterMs: 1.2 * HOUR_MS, retention: "called", eventsPerBase: 10 } as const;
 
 Deno.test("actors that ended long ago are archived, and can still be read and folded", async () => {
   const { system, clock, store } = await startWorld(kinds, { archiveAfterMs: 3 * HOUR_MS });
@@ -84,7 +93,7 @@ Deno.test("retain() takes all that is past its time, round by round, then tidies
   assertEquals([store.rounds, tidied], [0, []]);
   const looks = [system.retain(), system.retain()];
   await clock.advance(1_000);
-  const retained = { archived: 250, cut: 500, idempotency: 1 };
+  const retained = { archived: 250, cut: 0, idempotency: 1 };
   assertEquals(await Promise.all(looks), [retained, retained]);
   assertEquals([store.rounds, tidied], [2, [2]]);
   const nothing = { archived: 0, cut: 0, idempotency: 0 };
@@ -130,6 +139,83 @@ Deno.test("retain() that a stop cuts off says so", async () => {
   await look;
 });
 
+Deno.test("an actor that goes on keeps its latest past, and can be folded from there", async () => {
+  const world = await startWorld(counters, options);
+  const { system, clock, store } = world;
+  await system.spawn("counter", "a", {});
+  for (let revision = 2; revision <= 25; revision++) {
+    await system.send("counter:a", { type: "count" }, { key: `k${revision}` });
+    await clock.advance(HOUR_MS / 10);
+  }
+  // Revision 10 is 1.6 hours old, revision 20 not one.
+  assertEquals((await store.journal({ address: "counter:a", limit: 99 })).length, 25);
+  const looks = [await system.retain(), await system.retain()];
+  assertEquals(looks.map(({ archived, cut }) => [archived, cut]), [[0, 10], [0, 0]]);
+  const { items } = await system.history("counter:a", { limit: 200 });
+  assertEquals(items.map(({ revision }) => revision).slice(0, 2), [11, 12]);
+  for (const revision of [10, 11, 20, 25]) {
+    const record = await system.at("counter:a", revision);
+    assertEquals([record.revision, record.context["n"]], [revision, revision - 1]);
+    assertEquals(
+      record.updatedAt,
+      (await system.get("counter:a")).updatedAt - (25 - revision) * 360_000,
+    );
+  }
+  await assertRejects(() => system.at("counter:a", 9), NotFoundError, "at revision 9");
+  assertEquals((await system.replay("counter:a")).same, true);
+  const reused = await system.send("counter:a", { type: "count" }, { key: "k25" });
+  assertEquals([reused.duplicate, reused.revision], [true, 25]);
+  const fresh = await system.send("counter:a", { type: "count" }, { key: "k2" });
+  assertEquals([fresh.duplicate, fresh.revision], [false, 26]);
+  await store.check();
+  const again = await world.crash();
+  const read: FeedItem[] = [];
+  for await (const item of again.system.feed({ after: 3 })) {
+    read.push(item);
+    if (read.length === 2) break;
+  }
+  const [reset, next] = read;
+  assertEquals(reset, { type: "reset", oldest: 11 });
+  assertEquals(next?.type === "entry" ? next.entry.revision : undefined, 11);
+  await again.system.stop();
+});
+
+Deno.test("histories are kept for ever where nothing says otherwise", async () => {
+  const { system, clock, store } = await startWorld(counters, { eventsPerBase: 2 });
+  await system.spawn("counter", "a", {});
+  for (let count = 0; count < 9; count++) await system.send("counter:a", { type: "count" });
+  clock.jump(400 * 24 * HOUR_MS);
+  assertEquals((await system.retain()).cut, 0);
+  assertEquals((await store.baseOf("counter:a", 99))?.revision, 10);
+  assertEquals((await system.at("counter:a", 1)).context["n"], 0);
+  await system.stop();
+});
+
+Deno.test("events of one commit that pass a base's place leave it at their end", async () => {
+  const { system, store } = await startWorld(counters, options);
+  await system.spawn("counter", "a", {});
+  const sends = Array.from({ length: 14 }, () => system.send("counter:a", { type: "count" }));
+  const receipts = await Promise.all(sends);
+  const base = await store.baseOf("counter:a", 99);
+  assertEquals([base?.revision, base?.seq], [15, receipts.at(-1)?.seq]);
+  assertEquals((await system.at("counter:a", 12)).context["n"], 11);
+  await system.stop();
+});
+
+Deno.test("a history that is cut while it is read is not folded across the gap", async () => {
+  const store = new CuttingStore();
+  const { system } = await startWorld(counters, { store, eventsPerBase: 700 });
+  await system.spawn("counter", "a", {});
+  for (let count = 0; count < 699; count++) void system.send("counter:a", { type: "count" });
+  await system.send("counter:a", { type: "count" });
+  await system.send("counter:a", { type: "count" });
+  store.reads = 1;
+  // Folding to 650 takes two pages of the journal; of the second 601 and later are left.
+  await assertRejects(() => system.at("counter:a", 650), NotFoundError, "at revision 650");
+  assertEquals((await system.at("counter:a", 702)).context["n"], 701);
+  await system.stop();
+});
+
 async function endMany(system: System, count: number): Promise<void> {
   const ids = Array.from({ length: count }, (_, index) => index);
   await Promise.all(ids.map((id) => system.spawn("job", `${id}`, {})));
@@ -153,8 +239,25 @@ class ArchivingStore extends MemoryStore {
   override async journal(query: JournalQuery): Promise<JournalRow[]> {
     if (this.archives) {
       const now = Number.MAX_SAFE_INTEGER;
-      await this.prune({ now, endedBefore: now, idempotencyBefore: 0, limit: 10 });
+      const before = { endedBefore: now, basesBefore: now, idempotencyBefore: 0 };
+      await this.prune({ now, ...before, limit: 10, rows: 10 });
     }
     return await super.journal(query);
+  }
+}
+
+/** Cuts a part of what it can after one page of the journal. */
+class CuttingStore extends MemoryStore {
+  /** Pages until then. */
+  reads = 0;
+
+  override async journal(query: JournalQuery): Promise<JournalRow[]> {
+    const rows = await super.journal(query);
+    if (this.reads > 0 && --this.reads === 0) {
+      const now = Number.MAX_SAFE_INTEGER;
+      const before = { endedBefore: 0, basesBefore: now, idempotencyBefore: 0 };
+      await this.prune({ now, ...before, limit: 10, rows: 600 });
+    }
+    return rows;
   }
 }

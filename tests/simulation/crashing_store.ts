@@ -36,7 +36,7 @@ export type StoreHost = {
   /** The commit stands. Called before anyone is told. */
   committed(commit: Commit): void;
   /** Old history was cut. */
-  pruned(report: PruneReport): void;
+  pruned(report: PruneReport, request: PruneRequest): void;
 };
 
 export class CrashingStore implements Store {
@@ -170,7 +170,7 @@ export class CrashingStore implements Store {
   prune(request: PruneRequest) {
     return this.#do("prune", async () => {
       const report = await this.inner.prune(request);
-      this.host.pruned(report);
+      this.host.pruned(report, request);
       return report;
     });
   }

@@ -69,7 +69,7 @@ export class FeedReader {
 
   #take(item: FeedItem): void {
     if (item.type === "reset") {
-      const isBehind = this.world.isCut && item.oldest - 1 > this.cursor;
+      const isBehind = this.world.histories.gone.size > 0 && item.oldest - 1 > this.cursor;
       hold(isBehind, 7, () => `a reader at ${this.cursor} was reset to ${item.oldest} for nothing`);
       this.cursor = item.oldest - 1;
       return;

@@ -178,7 +178,8 @@ Deno.test("feed() tells a reader of what was cut while it read", async () => {
     reads += 1;
     if (reads !== 2) return;
     const now = stage.clock.now() + 1;
-    await stage.store.prune({ now, endedBefore: now, idempotencyBefore: 0, limit: 10 });
+    const before = { endedBefore: now, basesBefore: now, idempotencyBefore: 0 };
+    await stage.store.prune({ now, ...before, limit: 10, rows: 10 });
   };
   const items = system.feed({ after: 0 })[Symbol.asyncIterator]();
   const first = await stage.during(items.next());

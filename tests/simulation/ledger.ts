@@ -45,6 +45,8 @@ export class Ledger {
   /** The last acknowledged of each actor. */
   #last = new Map<Address, { seq: number; n: number; process: number }>();
   #firstByKey = new Map<string, Receipt>();
+  /** Rows that are gone, and their keys with them. */
+  #forgotten = new Set<number>();
 
   constructor(readonly model: Model) {}
 
@@ -78,12 +80,20 @@ export class Ledger {
     }
   }
 
+  /** Rows were cut: their keys are as good as new. */
+  forget(rows: readonly JournalRow[]): void {
+    for (const { seq, address, key } of rows) {
+      this.#forgotten.add(seq);
+      if (key !== null) this.#firstByKey.delete(`${address} ${key}`);
+    }
+  }
+
   /** At the end: what was acknowledged is there, once; what was refused is not. */
   finish(): void {
     const rows = new Map<number, JournalRow[]>();
     const byKey = new Map<string, number>();
     for (const row of this.model.journal) {
-      if (row.key !== null) {
+      if (row.key !== null && !this.#forgotten.has(row.seq)) {
         const key = `${row.address} ${row.key}`;
         byKey.set(key, (byKey.get(key) ?? 0) + 1);
       }
@@ -117,7 +127,8 @@ export class Ledger {
     hold(isOfRow, 1, () => {
       return `receipt ${JSON.stringify(receipt)} is not of ${JSON.stringify(row)}`;
     });
-    const named = key === null ? undefined : `${address} ${key}`;
+    const isKnown = key !== null && !this.#forgotten.has(seq);
+    const named = isKnown ? `${address} ${key}` : undefined;
     const first = named === undefined ? undefined : this.#firstByKey.get(named);
     if (named !== undefined && first === undefined) this.#firstByKey.set(named, receipt);
     hold(first === undefined || first.seq === seq, 1, () => {

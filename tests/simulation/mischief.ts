@@ -29,7 +29,7 @@ const PRANKS: readonly Prank[] = [
   {
     weight: 3,
     allowed: ({ plan }) => plan.settings.archives,
-    play: (world) => world.clock.jump(HOUR_MS),
+    play: retain,
   },
   { weight: 2, allowed: ({ plan }) => plan.settings.storeFailures, play: fill },
   { weight: 3, allowed: () => true, play: setPool },
@@ -82,6 +82,13 @@ function jump(world: World): void {
     : world.random.int(-2 * HOUR_MS, 2 * HOUR_MS);
   world.trace.note(`the clock jumps by ${ms} ms`);
   world.clock.jump(ms);
+}
+
+/** What was is long ago, and somebody asks for it to be cut, or it comes by itself. */
+async function retain(world: World): Promise<void> {
+  world.clock.jump(HOUR_MS);
+  const { process } = world;
+  if (world.random.chance(0.5)) await process.call((system) => system.retain());
 }
 
 async function fill(world: World): Promise<void> {

@@ -2,6 +2,7 @@
  * What the system shows at rest, held against the model: records, histories, earlier revisions,
  * lists, output, kept answers.
  */
+import { NotFoundError } from "../../actors/runtime/errors.ts";
 import type { ActorRecord } from "../../actors/runtime/kind.ts";
 import type { System } from "../../actors/runtime/system.ts";
 import { canonical } from "./canonical.ts";
@@ -24,9 +25,7 @@ export async function checkReads(world: World, { system }: Process): Promise<voi
     const { same, detail } = await system.replay(shadow.address);
     // Null: it was written by an older definition, and says nothing of this one.
     hold(same !== false, 2, () => `${shadow.address} does not replay: ${detail}`);
-    // What was archived has no history.
-    const hasHistory = record.archivedAt === null;
-    if (hasHistory && world.random.chance(0.3)) await checkHistory(world, system, shadow);
+    if (world.random.chance(0.3)) await checkHistory(world, system, shadow);
   }
   await checkAnswers(world, system);
   await checkList(world, system);
@@ -55,8 +54,8 @@ async function checkIndex({ store }: World, { address, kind }: Shadow, record: A
 }
 
 async function checkHistory(world: World, system: System, { address, kind }: Shadow) {
-  const { model, random } = world;
-  const expected = model.journal.filter((row) => row.address === address);
+  const { model, random, histories } = world;
+  const expected = histories.kept.filter((row) => row.address === address);
   const seen: number[] = [];
   let cursor: string | undefined;
   do {
@@ -71,11 +70,15 @@ async function checkHistory(world: World, system: System, { address, kind }: Sha
   // The definition in force may tell the time before it otherwise.
   if (kind.name === "evolving") return;
   const states = model.states.get(address) ?? [];
-  const revision = random.int(1, states.length);
+  const oldest = histories.cutOf(address)?.revision ?? 1;
+  const revision = random.int(oldest, states.length);
   const before = await system.at(address, revision);
   hold(before.state === states[revision - 1], 2, () => {
     return `${address} at ${revision} is ${before.state}, it was ${states[revision - 1]}`;
   });
+  if (oldest === 1) return;
+  const lost = await system.at(address, oldest - 1).catch((error) => error);
+  hold(lost instanceof NotFoundError, 2, () => `${address} is found before it was cut: ${lost}`);
 }
 
 async function checkOutput({ store }: World, system: System, { address }: Shadow): Promise<void> {

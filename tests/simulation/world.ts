@@ -7,13 +7,14 @@ import { StoreError } from "../../actors/runtime/errors.ts";
 import { createSystem, type Receipt } from "../../actors/runtime/system.ts";
 import { MemoryStore } from "../../actors/store/memory.ts";
 import { MemoryData } from "../../actors/store/memory_data.ts";
-import type { Commit, PruneReport } from "../../actors/store/store.ts";
+import type { Commit, PruneReport, PruneRequest } from "../../actors/store/store.ts";
 import { SimulatedClock } from "./clock.ts";
 import type { Coverage, Situation } from "./coverage.ts";
 import { CrashSites } from "./crash_sites.ts";
 import { type CommitFate, CrashingStore, never } from "./crashing_store.ts";
 import { Faults } from "./faults.ts";
 import { createKinds, type kindFinder, type Release } from "./kinds.ts";
+import { Histories } from "./histories.ts";
 import { Ledger, type Question, type Request } from "./ledger.ts";
 import { Model } from "./model.ts";
 import { Outside, type Run } from "./outside.ts";
@@ -46,6 +47,7 @@ export class World {
   readonly outside: Outside;
   readonly model: Model;
   readonly ledger: Ledger;
+  readonly histories: Histories;
   readonly faults: Faults;
   readonly sites: CrashSites;
   /** Whose tasks outlive every process. */
@@ -62,8 +64,6 @@ export class World {
   isEnding = false;
   /** Which definitions the next process has. */
   release: Release = "once";
-  /** Whether old history may have been cut. */
-  isCut = false;
   /** Told of each beginning and end of a piece of work: the worst moments to do something. */
   onMoment: (address: string) => void = () => {};
   pools: { readonly [name: string]: number } = POOLS;
@@ -85,6 +85,7 @@ export class World {
       hasSucceeded: (key) => this.outside.hasSucceeded(key),
     });
     this.ledger = new Ledger(this.model);
+    this.histories = new Histories(this.model, 2 + plan.seed % 4);
     this.outside = new Outside(this.clock, this.random, {
       begins: (process, run, signal) => this.#effectBegins(process, run, signal),
       failed: (run) => this.#effectFailed(run),
@@ -202,7 +203,7 @@ export class World {
       fateOf: (commit) => this.#fateOf(process, commit),
       die: (why) => this.kill(process, why),
       committed: (commit) => this.#committed(process, commit),
-      pruned: (report) => this.#pruned(process, report),
+      pruned: (report, request) => this.#pruned(process, report, request),
     });
     return createSystem({
       store: process.store,
@@ -226,6 +227,7 @@ export class World {
       maxCachedActors: random.pick(CACHE_SIZES),
       leaseWaitMs: 60_000,
       archiveAfterMs: this.plan.settings.archives ? ARCHIVE_AFTER_MS : Infinity,
+      eventsPerBase: this.histories.eventsPerBase,
       sweep: () => this.#sweep(process),
       onFatal: (error) => this.#onFatal(process, error),
     });
@@ -317,13 +319,18 @@ export class World {
     }
     this.#traceCommit(process, commit);
     this.check(() => this.model.apply(commit));
+    this.check(() => this.histories.take(commit));
     const slots = this.model.expectations.slots.stored;
     this.check(() => this.#poolWatch.check(commit, slots, this.pools));
   }
 
-  #pruned(process: Process, report: PruneReport): void {
-    this.isCut ||= report.journalRows > 0;
+  #pruned(process: Process, report: PruneReport, request: PruneRequest): void {
     this.trace.note(`${process.name} archives ${JSON.stringify(report)}`);
+    const { journal, actors } = this.#data;
+    this.check(() => {
+      const isArchived = (address: string, at: number) => actors.get(address)?.archivedAt === at;
+      this.ledger.forget(this.histories.cut(journal, request, isArchived));
+    });
   }
 
   #traceCommit(process: Process, commit: Commit): void {

@@ -50,7 +50,8 @@ Deno.test("a store that found the database locked never writes again", async () 
     await rejectsWith("busy", () => store.lastSeq());
     await rejectsWith("busy", () =>
       store.prune({
-        ...{ now: NOW, endedBefore: NOW, idempotencyBefore: NOW, limit: 1 },
+        ...{ now: NOW, endedBefore: NOW, basesBefore: NOW, idempotencyBefore: NOW },
+        ...{ limit: 1, rows: 1 },
       }));
     await store.close();
     await expectActors(path, ["task:a"]);

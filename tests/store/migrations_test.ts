@@ -49,6 +49,35 @@ Deno.test("migrate() applies what is missing and keeps what is there", async () 
   });
 });
 
+Deno.test("migrate() gives the bases of before their time and place in the journal", async () => {
+  await withConnection(async (connection) => {
+    await migrate(connection, MIGRATIONS.slice(0, 2));
+    const actor = "'1', 3, 0, 77, 'active', 'idle', '{}', null, null, null";
+    const journal = "'{}', null, 'api', '[]', 'idle', 'active', null";
+    const statements = [
+      "update head set boot_id = 'boot_1', epoch = 1, seq = 9",
+      `insert into actors values (1, 'task:a', 'task', ${actor}, null)`,
+      `insert into actors values (2, 'task:old', 'task', ${actor}, 50)`,
+      `insert into journal values (4, 1, 'task:a', 2, 44, ${journal}, 'taken')`,
+      `insert into journal values (5, 1, 'task:a', 2, 45, ${journal}, 'dropped')`,
+      "insert into bases values ('task:a', 2, '1', '{}')",
+      "insert into bases values ('task:old', 2, '1', '{}'), ('task:old', 3, '1', '{}')",
+      "insert into blobs values ('s', 'd', 0)",
+      "insert into blob_owners values ('task:a', 's')",
+    ];
+    await connection.batch(statements.map((sql) => ({ sql, args: [] })));
+    await migrate(connection);
+    const select = (sql: string) => connection.select({ sql, args: [] });
+    assertEquals(
+      await select("select json_array(address, revision, at, seq, cut) as row from bases"),
+      [["task:a", 2, 44, 4, 0], ["task:old", 3, 77, 9, 1]],
+    );
+    assertEquals(await select("select json_array(sha, seq) as row from blob_owners"), [["s", 9]]);
+    // Whoever held the lease with the program from before has lost it.
+    assertEquals(await select("select json_array(epoch) as row from head"), [[2]]);
+  });
+});
+
 Deno.test("migrate() leaves nothing of a migration that fails", async () => {
   await withConnection(async (connection) => {
     await migrate(connection);

@@ -7,6 +7,7 @@ import { assertArrayIncludes, assertEquals } from "@std/assert";
 import { commitStatements } from "../../actors/store/libsql_commit.ts";
 import * as list from "../../actors/store/libsql_list.ts";
 import type { Statement } from "../../actors/store/libsql_pack.ts";
+import * as prune from "../../actors/store/libsql_prune.ts";
 import * as read from "../../actors/store/libsql_read.ts";
 import { MIGRATIONS } from "../../actors/store/migrations.ts";
 import type { Commit } from "../../actors/store/store.ts";
@@ -24,8 +25,8 @@ import {
 
 /** Small by nature, whatever the database holds. */
 const SMALL = [
-  /^SCAN (json_each|wanted) VIRTUAL TABLE/,
-  /^SCAN (cell|stretch|known|new|head|pools|tallies)$/,
+  /^SCAN (json_each|wanted|due) VIRTUAL TABLE/,
+  /^SCAN (cell|stretch|due|known|new|head|pools|tallies)$/,
   /^SCAN \(?(subquery|CONSTANT)/,
 ];
 
@@ -45,6 +46,17 @@ const QUERIES: { [name: string]: { query: Statement; searches: string[] } } = {
   timersOf: {
     query: read.timersOf("task:a"),
     searches: ["timers USING INDEX sqlite_autoindex_timers_1 (actor=?)"],
+  },
+  "listEnded for retention": {
+    query: prune.listEnded(NOW, 9),
+    searches: ["actors USING INDEX actors_ended (updated_at<?)"],
+  },
+  "listDue for retention": {
+    query: prune.listDue(NOW, 9),
+    searches: [
+      "bases USING INDEX bases_uncut (at<?)",
+      "actors USING COVERING INDEX sqlite_autoindex_actors_1 (address=?)",
+    ],
   },
   loadActors: {
     query: list.loadActors(letters),
@@ -208,6 +220,16 @@ Deno.test("commitStatements() find their rows by an index", async () => {
   }
 });
 
+Deno.test("archive() and cut() find their rows by an index", async () => {
+  const statements = [
+    ...Object.values(prune.archive(letters, { now: NOW, seq: 9 })),
+    ...Object.values(prune.cut([[1, "task:a", 9], [2, "task:b", 9]], 9)),
+  ];
+  for (const [index, plan] of (await plansOf(statements)).entries()) {
+    assertEquals(scansIn(plan), [], statements[index]?.sql);
+  }
+});
+
 /** How a page of a kind is found: leap from stretch to stretch, walk each for a page. */
 function cells(seq = "<"): string[] {
   return [
@@ -235,7 +257,10 @@ function fullCommit(names: readonly string[]): Commit {
     watchesDeleted: of((key) => ({ key, target: key })),
     pools: of((name) => ({ name, limit: 1 })),
     index: of((address, createdSeq) => ({ address, kind: "task", createdSeq, values: [label] })),
-    bases: of((address) => ({ address, revision: 1, version: "1", snapshot: "{}" })),
+    bases: of((address) => ({
+      ...{ address, revision: 1, version: "1", snapshot: "{}" },
+      ...{ at: NOW, seq: 1 },
+    })),
     blobs: of((address) => ({ sha: address, data: "d", address, at: NOW })),
     deadLetters: of((address, seq) => ({
       ...{ id: address, seq, at: NOW, address },

@@ -15,13 +15,30 @@ import {
 } from "../store/commits.ts";
 import { type Cases, lead, rejectsWith } from "./store_bench.ts";
 
-const PRUNE = { now: NOW + 100, endedBefore: NOW + 50, idempotencyBefore: NOW, limit: 99 };
+const PRUNE = {
+  now: NOW + 100,
+  endedBefore: NOW + 50,
+  basesBefore: 0,
+  idempotencyBefore: NOW,
+  limit: 99,
+  rows: 99,
+};
+const NOTHING = {
+  actors: 0,
+  journalRows: 0,
+  cut: 0,
+  streamRows: 0,
+  blobs: 0,
+  idempotency: 0,
+  isFull: false,
+};
 
 export const careCases: Cases = {
   "prune() cuts the history of actors that ended behind a base": async ({ store }) => {
     await makeEnded(store);
     assertEquals(await store.oldestSeq(), 1);
     assertEquals(await store.prune(PRUNE), {
+      ...NOTHING,
       actors: 1,
       journalRows: 2,
       streamRows: 2,
@@ -35,6 +52,8 @@ export const careCases: Cases = {
       revision: 2,
       version: "1",
       snapshot: '{"output":"sha_kept"}',
+      at: NOW + 10,
+      seq: 5,
     });
     assertEquals((await store.loadActors(["task:old"]))[0]?.archivedAt, PRUNE.now);
     await store.check();
@@ -49,8 +68,7 @@ export const careCases: Cases = {
       assertEquals((await store.loadActors([address]))[0]?.archivedAt, null);
     }
     assertEquals(await store.getIdempotency("fresh") === undefined, false);
-    const nothing = { actors: 0, journalRows: 0, streamRows: 0, blobs: 0, idempotency: 0 };
-    assertEquals(await store.prune(PRUNE), nothing);
+    assertEquals(await store.prune(PRUNE), NOTHING);
   },
 
   "prune() keeps the blobs that somebody still refers to": async ({ store }) => {
@@ -84,11 +102,11 @@ export const careCases: Cases = {
     }));
     await store.commit(commitOn(3, { idempotency }));
     const first = await store.prune({ ...PRUNE, limit: 2 });
-    assertEquals([first.actors, first.idempotency], [2, 2]);
+    assertEquals([first.actors, first.idempotency, first.isFull], [2, 2, true]);
     const archived = await store.listActors({ archived: true, limit: 9 });
     assertEquals(archived.map(({ address }) => address), ["task:a", "task:b"]);
     const second = await store.prune({ ...PRUNE, limit: 2 });
-    assertEquals([second.actors, second.idempotency], [1, 1]);
+    assertEquals([second.actors, second.idempotency, second.isFull], [1, 1, false]);
   },
 
   "prune() needs the lease": async ({ store }) => {

@@ -82,8 +82,8 @@ export const listCases: Cases = {
     await store.prune({
       now: 9,
       endedBefore: Number.MAX_SAFE_INTEGER,
-      idempotencyBefore: 0,
-      limit: 9,
+      ...{ basesBefore: 0, idempotencyBefore: 0 },
+      ...{ limit: 9, rows: 9 },
     });
     assertEquals(await list(store, { kind: "task" }), ["task:3", "task:2", "task:1"]);
     assertEquals(await list(store, { kind: "task", archived: true }), ["task:5", "task:4"]);
@@ -198,6 +198,8 @@ export const listCases: Cases = {
       revision,
       version: "1",
       snapshot: `{"n":${revision}}`,
+      at: 100 + revision,
+      seq: 0,
     });
     await store.commit(commitOn(0, { bases: [base(5), base(10)] }));
     assertEquals(await store.baseOf("task:a", 4), undefined);
