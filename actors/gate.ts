@@ -12,7 +12,11 @@ export function createGateKind(): KindDefinition {
 
 /** Everything that a user may see. Times are ms since the epoch. */
 export function gateView(record: ActorRecord): JsonObject {
-  // Only this kind's machine writes these records, so that their context is a gate's.
-  const { key, holder, heldSince, heldUntil } = record.context as unknown as GateContext;
+  const { key, holder, heldSince, heldUntil } = asGate(record.context);
   return { session: key, state: record.state, holder, heldSince, heldUntil };
+}
+
+/** Only this kind's machine writes these records, so that their context is a gate's. */
+export function asGate(context: JsonObject): GateContext {
+  return context as unknown as GateContext;
 }

@@ -1,7 +1,14 @@
 /** The schedule as a kind: its statechart, the jobs that it runs, its names and its view. */
 import { scheduleMachine } from "../machines/schedule.ts";
-import type { ScheduleContext } from "../machines/schedule_context.ts";
+import type { RunTemplate, RunVm } from "../machines/run_template.ts";
+import type {
+  ScheduleContext,
+  ScheduleRunDone,
+  ScheduleRunNow,
+  Slot,
+} from "../machines/schedule_context.ts";
 import type { JobInput, JobReport } from "../machines/schedule_events.ts";
+import { PURGE_AFTER_MS } from "../machines/schedule_input.ts";
 import type { Notify } from "./notify.ts";
 import type { Json, JsonObject } from "./runtime/json.ts";
 import {
@@ -15,8 +22,16 @@ import { child, topOf } from "./state_value.ts";
 
 export const SCHEDULE_KIND = "schedule";
 
+/** The scope of the server's own jobs. */
+export const SYSTEM_SCOPE = "system";
+
+/** By this lists tell the server's own jobs (`system`) from what users made (`user`). */
+export const SCHEDULE_OWNER = "owner";
+
 /** Longest time for one run of a job, ms. */
 const JOB_TIMEOUT_MS = 10 * 60_000;
+
+type MadeVm = Extract<RunVm, { make: unknown }>["make"];
 
 /** Does one run of a job of the system. */
 export type RunJob = (input: JobInput, context: EffectContext) => Promise<JobReport>;
@@ -45,7 +60,7 @@ export function createScheduleKind(
     view: scheduleView,
     index: ({ context }) => {
       const { scope } = asSchedule(context);
-      return { scope };
+      return { scope, [SCHEDULE_OWNER]: scope === SYSTEM_SCOPE ? "system" : "user" };
     },
     hooks: [notifyPaused(notify)],
     conceal: ["env"],
@@ -71,40 +86,72 @@ const WORK: { readonly [state: string]: string } = {
   running: "running",
 };
 
-/** Everything that a user may see. Values of the environment are not shown, only their names. */
+/**
+ * Everything that a user may see. Values of the environment are not shown, only their names. Times
+ * are ms since the epoch.
+ */
 export function scheduleView(record: ActorRecord): JsonObject {
   const { plan, ...context } = asSchedule(record.context);
-  const { run, ...policies } = plan;
+  const { rule, run: does, ...policies } = plan;
+  const { paused, deletedAt } = context;
   return {
-    ...policies,
-    schedule: policies.rule,
-    ...("job" in run ? { job: run.job, task: null } : { job: null, task: shownTask(run.task) }),
     id: context.id,
     scope: context.scope,
     createdBy: context.createdBy,
     createdAt: context.createdAt,
+    ...policies,
+    schedule: rule,
+    job: "job" in does ? does.job : null,
+    task: "job" in does ? null : shownTask(does.task),
     state: record.state,
     revision: record.revision,
-    nextSlot: context.nextSlot,
-    waiting: context.queue,
-    run: context.run,
-    counts: context.counts,
-    last: context.last,
+    nextRunAt: topState(record) === "active" ? context.nextSlot : null,
+    waiting: context.queue.map(shownSlot),
+    run: context.run && { ...shownRun(context.run), stopped: context.run.stopped },
+    last: context.last && shownEnd(context.last),
     lastSession: context.lastSession,
-    paused: context.paused,
-    deletedAt: context.deletedAt,
+    counts: context.counts,
+    pausedReason: paused?.reason ?? null,
+    pausedDetail: paused?.detail ?? null,
+    deletedAt,
+    purgeAt: deletedAt === null ? null : deletedAt + PURGE_AFTER_MS,
     updatedAt: record.updatedAt,
   } as unknown as JsonObject;
 }
 
 /** What each run is, without values of the environment. */
-export function shownTask<T extends { readonly env?: object }>({ env = {}, ...task }: T) {
-  return { ...task, envNames: Object.keys(env) };
+export function shownTask({ env = {}, vm, ...task }: RunTemplate) {
+  const shown = vm === undefined || "id" in vm ? vm?.id ?? null : shownVm(vm.make);
+  return { ...task, vm: shown, envNames: Object.keys(env) };
 }
 
 /** Only this kind's machine writes these records, so that their context is a schedule's. */
 export function asSchedule(context: JsonObject): ScheduleContext {
   return context as unknown as ScheduleContext;
+}
+
+/** `active`, `paused`, `deleted` or `purged`. */
+export function topState({ state }: ActorRecord): string {
+  return state.split(".")[0] ?? state;
+}
+
+function shownVm({ env = {}, ...vm }: MadeVm) {
+  return { ...vm, envNames: Object.keys(env) };
+}
+
+/** Its time is in a field that is named as one. */
+function shownSlot({ at, isManual }: Slot) {
+  return { slotAt: at, isManual };
+}
+
+function shownRun(run: ScheduleRunNow | ScheduleRunDone) {
+  const { task, session, startedAt } = run;
+  return { ...shownSlot(run), task, session, startedAt };
+}
+
+function shownEnd(run: ScheduleRunDone) {
+  const { endedAt, outcome, result, error } = run;
+  return { ...shownRun(run), endedAt, outcome, result, error };
 }
 
 /** A schedule that gave up is told to people; one that has done its work is not. */

@@ -11,6 +11,7 @@ import { mountActors } from "./actors.ts";
 import { mountAlerts } from "./alerts.ts";
 import { responseOf } from "./answer.ts";
 import { hostCheck, originCheck, tokenCheck } from "./auth.ts";
+import { CALLER_HEADER, SCOPE_HEADER } from "./caller.ts";
 import { type AppConfig, resolveConfig } from "./config.ts";
 import { mountDeadLetters } from "./dead_letters.ts";
 import { mountDocs } from "./docs.ts";
@@ -138,6 +139,8 @@ function crossOrigin({ corsOrigins }: AppConfig): MiddlewareHandler {
       "if-match",
       "last-event-id",
       "x-request-id",
+      CALLER_HEADER,
+      SCOPE_HEADER,
     ],
     exposeHeaders: ["etag", "location", "retry-after", "x-request-id", "idempotency-replayed"],
     maxAge: 600,

@@ -55,6 +55,8 @@ export type Endpoint<P, Q, B> = {
   body?: z.ZodType<B>;
   /** Media types of a body that the handler parses by itself: it gets the text. */
   rawBody?: readonly string[];
+  /** Headers that it reads, for the document. */
+  headers?: readonly z.ZodType[];
   /** The body is left unread: the handler takes it from the request as it comes. */
   streamedBody?: true;
   answers: { readonly [status: number]: AnswerDoc };

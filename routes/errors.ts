@@ -27,6 +27,7 @@ import { MAX_LISTED_ERRORS, STREAM_RETRY_AFTER_S, UNAVAILABLE_RETRY_AFTER_S } fr
 const PROBLEMS = {
   "malformed": [400, "Malformed request"],
   "contradictory": [400, "Fields contradict each other"],
+  "invalid-schedule": [400, "No usable schedule"],
   "unauthorized": [401, "Token wanted"],
   "forbidden": [403, "Forbidden"],
   "not-found": [404, "Not found"],
@@ -38,6 +39,7 @@ const PROBLEMS = {
   "vm-unavailable": [409, "VM cannot be used"],
   "vm-unfit": [409, "VM lacks what this needs"],
   "vm-in-use": [409, "A task works in the VM"],
+  "session-held": [409, "Somebody else is in the session"],
   "revision-conflict": [412, "Another revision is in force"],
   "too-large": [413, "Too large"],
   "url-too-long": [414, "URL too long"],
@@ -94,7 +96,7 @@ export class ProblemError extends Error {
 /** Input that is not what is wanted, fault by fault. */
 export function invalidInput(
   faults: readonly InputFault[],
-  slug: "invalid" | "contradictory" = "invalid",
+  slug: "invalid" | "contradictory" | "invalid-schedule" = "invalid",
 ): ProblemError {
   const first = faults[0];
   if (first === undefined) throw new TypeError("Cannot refuse input: no fault given");

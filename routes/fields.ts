@@ -1,12 +1,26 @@
 /** Forms and bounds of fields that callers send to several resources. */
 import { z } from "@hono/zod-openapi";
-import { MAX_LABELS, MAX_NAME_CHARS } from "./limits.ts";
+import {
+  MAX_LABELS,
+  MAX_NAME_CHARS,
+  MAX_SESSION_ADDRESS_CHARS,
+  MAX_SESSION_KEY_CHARS,
+} from "./limits.ts";
 
 /** Programs take arguments and variables as C strings. */
 export const Text = z.string().refine((text) => !text.includes("\0"), "must not contain NUL");
 
 /** A short text: a title, a name, a key. */
 export const Name = Text.min(1).max(MAX_NAME_CHARS);
+
+/** The key of a session, which must fit into an address. */
+export const SessionKey = Text.min(1).max(MAX_SESSION_KEY_CHARS)
+  .refine((key) => key.isWellFormed(), "must be well-formed Unicode")
+  .refine(
+    (key) => !key.isWellFormed() || encodeURIComponent(key).length <= MAX_SESSION_ADDRESS_CHARS,
+    `percent-encoded it must have at most ${MAX_SESSION_ADDRESS_CHARS} characters`,
+  )
+  .openapi({ example: "website/nightly" });
 
 /** A time, as ms since the epoch. */
 export const Instant = z.union([

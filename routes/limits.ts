@@ -62,8 +62,28 @@ export const MAX_LIMIT_MS = 366 * 24 * 60 * 60_000;
 export const MAX_TASK_ATTEMPTS = 1_000;
 /** Longest text that a schedule or goal keeps: machines cannot read longer ones. */
 export const MAX_KEPT_TEXT_BYTES = 8_000;
+/** How often a patch that names no revision is tried, where the goal changes meanwhile. */
+export const MAX_PATCH_TRIES = 5;
+/** Largest budget of a goal. */
+export const MAX_BUDGET_TOKENS = 1_000_000_000_000;
+export const MAX_BUDGET_USD = 1_000_000_000;
 /** Longest input to a running task at once, characters. */
 export const MAX_INPUT_CHARS = 256 * 1024;
+/** Longest name that a caller gives itself or its scope, characters. */
+export const MAX_CALLER_CHARS = 100;
+/** Most runs that a schedule may count to. */
+export const MAX_SCHEDULE_RUNS = 1_000_000_000;
+/** Slots that one preview lists when its caller says nothing, and at most. */
+export const PREVIEW_SLOTS = 10;
+export const MAX_PREVIEW_SLOTS = 100;
+/** Longest key of a session, characters; and as it is written in an address. */
+export const MAX_SESSION_KEY_CHARS = 150;
+export const MAX_SESSION_ADDRESS_CHARS = 200;
+/** How long a person may hold a session at once, ms. */
+export const MIN_HOLD_MS = 1_000;
+export const MAX_HOLD_MS = 2 * 60 * 60_000;
+/** Longest name of a person, characters. */
+export const MAX_PERSON_CHARS = 100;
 /** Longest reason given with a command, characters. */
 export const MAX_REASON_CHARS = 1_000;
 

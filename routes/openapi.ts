@@ -28,7 +28,7 @@ const Problem = z.looseObject({
 const REFUSALS: { readonly [status: number]: string } = {
   400: "Malformed request",
   401: "No token, or a wrong one",
-  403: "Called by a page of a foreign origin, or not permitted in the VM",
+  403: "Called by a page of a foreign origin, or not permitted to this caller or in the VM",
   404: "Nothing has that name",
   409: "Not accepted in the present state; `state` and `accepts` say what is",
   412: "Another revision is in force than `If-Match` or `expectRevision` names",
@@ -60,6 +60,7 @@ export function operationOf<P, Q, B>(endpoint: Endpoint<P, Q, B>): RouteConfig {
   const wanted = [...ALWAYS, ...writes ? ON_WRITE : [], ...endpoint.refusals ?? []];
   const refusals = [...new Set(wanted)].sort((a, b) => a - b);
   const body = writes ? bodyOf(endpoint) : undefined;
+  const headers = [...method === "post" ? [IdempotencyKey] : [], ...endpoint.headers ?? []];
   return createRoute({
     method,
     path,
@@ -71,7 +72,7 @@ export function operationOf<P, Q, B>(endpoint: Endpoint<P, Q, B>): RouteConfig {
     request: {
       ...params === undefined ? {} : { params: params as unknown as z.ZodObject },
       ...query === undefined ? {} : { query: query as unknown as z.ZodObject },
-      ...method === "post" ? { headers: [IdempotencyKey] } : {},
+      ...headers.length > 0 ? { headers } : {},
       ...body === undefined ? {} : { body },
     },
     responses: {

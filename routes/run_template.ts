@@ -2,6 +2,7 @@
  * What each run of a schedule or goal is, as callers give it: a new task without the fields that
  * each run gets anew. What a run makes of it is in `machines/run_template.ts`.
  */
+import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import type { JsonObject } from "../actors/runtime/json.ts";
 import { variablesIn } from "../machines/lib/text_template.ts";
@@ -49,24 +50,27 @@ export type RunTemplateBody = z.infer<typeof RunTemplateBody>;
 
 /**
  * What the machine gets. Throws the problem that says what is wrong; `within` is the pointer of the
- * object that `body` came in.
+ * object that `body` came in. A VM that is as it was `before` stays so: it is not checked again.
  */
 export async function runTemplateOf(
   api: Api,
   { vm, ...body }: RunTemplateBody,
-  { within }: { within: string },
+  { within, before }: { within: string; before?: RunTemplate },
 ): Promise<RunTemplate> {
   if (vm !== undefined && body.workspace !== undefined && "repo" in body.workspace) {
     const detail = "a task in a VM works in the VM's repository: give it there";
     throw invalidInput([{ pointer: `${within}/workspace/repo`, detail }]);
   }
-  const resolved = vm === undefined ? {} : { vm: await runVmOf(api, vm, `${within}/vm`) };
+  const isSame = before?.vm !== undefined && isDeepStrictEqual(vm, givenVm(before.vm));
+  const resolved = vm === undefined
+    ? {}
+    : { vm: isSame ? before.vm : await runVmOf(api, vm, `${within}/vm`) };
   return { ...defined(body), ...resolved } as RunTemplate;
 }
 
 /** The template as a caller could have given it, to apply a patch to. It has what is hidden. */
 export function runTemplateBodyOf({ vm, ...same }: RunTemplate): JsonObject {
-  const given = vm === undefined ? {} : { vm: "id" in vm ? vm.id : vm.make };
+  const given = vm === undefined ? {} : { vm: givenVm(vm) };
   return { ...same, ...given } as unknown as JsonObject;
 }
 
@@ -97,6 +101,10 @@ export function unknownVariables(
   return variablesIn(text).filter((name) => !known.includes(name)).map((name) => {
     return { pointer, detail: `there is no variable {{${name}}}; there are ${known.join(", ")}` };
   });
+}
+
+function givenVm(vm: RunVm) {
+  return "id" in vm ? vm.id : vm.make;
 }
 
 async function runVmOf(

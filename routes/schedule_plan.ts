@@ -1,0 +1,66 @@
+/**
+ * What a schedule is told to do, of what a caller asks for: the fields of a body checked as far as
+ * no schema can see, and the plan that is in force as a body, for patches.
+ */
+import type { JsonObject } from "../actors/runtime/json.ts";
+import { variablesIn } from "../machines/lib/text_template.ts";
+import type { RunTemplate } from "../machines/run_template.ts";
+import type { SchedulePlan } from "../machines/schedule_input.ts";
+import { SCHEDULE_VARIABLES } from "../machines/schedule_requests.ts";
+import type { Api } from "./endpoint.ts";
+import { invalidInput } from "./errors.ts";
+import {
+  checkVariables,
+  type RunTemplateBody,
+  runTemplateBodyOf,
+  runTemplateOf,
+} from "./run_template.ts";
+import type { ScheduleBody } from "./schedule_body.ts";
+import { checkExpiry, ruleOf, sameRuleOf } from "./schedule_rule.ts";
+
+const WITHIN = "/task";
+
+/**
+ * What the machine gets. Throws the problem that says what is wrong. What is as it was `before` may
+ * have had its time: a rule with a time that has passed, an expiry, a VM that is over.
+ */
+export async function planOf(
+  api: Api,
+  { schedule, task, ...policies }: ScheduleBody,
+  before?: SchedulePlan,
+): Promise<SchedulePlan> {
+  const now = api.config.clock.now();
+  const same = before && sameRuleOf(schedule, before.rule);
+  const rule = same ?? ruleOf(schedule, now);
+  const isSameExpiry = before !== undefined && before.expiresAt === policies.expiresAt;
+  if (same === undefined || !isSameExpiry) checkExpiry(rule, policies.expiresAt, now);
+  checkTexts(task);
+  const template = before && templateOf(before);
+  const given = template === undefined ? {} : { before: template };
+  return {
+    ...policies,
+    rule,
+    run: { task: await runTemplateOf(api, task, { within: WITHIN, ...given }) },
+  };
+}
+
+/** The plan as a caller could have given it, with what is hidden from people. */
+export function planBodyOf(plan: SchedulePlan): JsonObject {
+  const { rule, run: _, ...policies } = plan;
+  const template = templateOf(plan);
+  const task = template === undefined ? {} : { task: runTemplateBodyOf(template) };
+  return { ...policies, schedule: rule, ...task } as unknown as JsonObject;
+}
+
+function templateOf({ run }: SchedulePlan): RunTemplate | undefined {
+  return "task" in run ? run.task : undefined;
+}
+
+function checkTexts(task: RunTemplateBody): void {
+  checkVariables(task, SCHEDULE_VARIABLES, { within: WITHIN });
+  if (task.prompt !== undefined) return;
+  const at = task.command.findIndex((part) => variablesIn(part).includes("prompt"));
+  if (at === -1) return;
+  const detail = "there is no prompt that {{prompt}} could stand for";
+  throw invalidInput([{ pointer: `${WITHIN}/command/${at}`, detail }]);
+}
