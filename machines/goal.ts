@@ -10,9 +10,11 @@ import { goalSetup } from "./goal_setup.ts";
 const deciding = goalSetup.createStateConfig({
   description: "What comes next. It never stays here.",
   always: [
+    { guard: "isCancelled", target: "cancelled" },
     { guard: "isPaused", target: "paused" },
-    { guard: "isOverBudget", target: "paused", actions: "pauseItself" },
+    { guard: "isOver", target: "timeout" },
     { guard: "isBelieved", target: "complete" },
+    { guard: "isOverBudget", target: "paused", actions: "pauseItself" },
     { guard: "deadlinePassed", target: "active.iterating.last" },
     { guard: "isClaimed", target: "active.auditing" },
     { guard: "mustStop", target: "paused", actions: "pauseItself" },
@@ -26,9 +28,13 @@ const waitingForSession = goalSetup.createStateConfig({
   description: "Asks for its session, in which somebody else may be at work.",
   tags: ["waiting"],
   entry: "claimSession",
-  after: { sessionRetry: { target: "waitingForSession", reenter: true } },
+  // Meanwhile its budget may have been changed, and in a downtime its deadline have passed.
+  after: { sessionRetry: { target: "deciding" } },
   on: {
-    "session.granted": { target: "active.iterating" },
+    "session.granted": [
+      { guard: "mayBegin", target: "active.iterating" },
+      { target: "deciding", actions: "returnSession" },
+    ],
     "session.busy": { actions: "doNothing" },
     "goal.delay": { target: "deciding", actions: "keepDelay" },
     "goal.complete": { target: "deciding", actions: "noteClaim" },
@@ -51,6 +57,19 @@ const task = {
   }),
 } as const;
 
+const stopping = goalSetup.createStateConfig({
+  description: "Its task has been called off, and says at once that it has ended, if it can.",
+  invoke: task,
+  after: { stopLimit: { target: "#goal.deciding", actions: ["releaseSession", "keepStopped"] } },
+  on: {
+    "actor.ended": {
+      guard: "isOfStep",
+      target: "#goal.deciding",
+      actions: ["releaseSession", "keepStopped"],
+    },
+  },
+});
+
 const usual = goalSetup.createStateConfig({
   description: "A task works on the objective.",
   entry: [{ type: "beginStep", params: { kind: "iteration" } }, "makeTask", "announceIteration"],
@@ -61,23 +80,33 @@ const usual = goalSetup.createStateConfig({
       target: "#goal.deciding",
       actions: ["releaseSession", "keepIteration"],
     },
-    "session.preempted": { actions: STOP_PREEMPTED },
+    "session.preempted": { target: "stopping", actions: STOP_PREEMPTED },
     "goal.delay": { actions: "keepDelay" },
     "goal.complete": { actions: "noteClaim" },
-    "goal.pause": { actions: ["pauseByPerson", STOP_PAUSED] },
-    "goal.deadline": { guard: "deadlinePassed", actions: STOP_DEADLINE },
+    "goal.pause": { target: "stopping", actions: ["pauseByPerson", STOP_PAUSED] },
+    "goal.deadline": { guard: "deadlinePassed", target: "stopping", actions: STOP_DEADLINE },
+    "goal.cancel": { target: "stopping", actions: ["cancel", STOP_CANCELLED] },
   },
 });
 
 const last = goalSetup.createStateConfig({
   description: "The deadline has passed: one last iteration, to leave things in order.",
   initial: "claiming",
-  after: { lastLimit: { target: "#goal.timeout", actions: [STOP_DEADLINE, "releaseSession"] } },
+  after: {
+    lastLimit: [
+      { guard: "hasStep", target: "stopping", actions: STOP_DEADLINE },
+      { target: "#goal.timeout" },
+    ],
+  },
   states: {
     claiming: {
       description: "Asks for its session.",
       tags: ["waiting"],
-      always: { guard: "hasNoSession", target: "working" },
+      always: [
+        { guard: "hasNoSession", target: "working" },
+        // Somebody has moved the deadline.
+        { guard: "hasTime", target: "#goal.deciding" },
+      ],
       entry: "claimSession",
       after: { sessionRetry: { target: "claiming", reenter: true } },
       on: {
@@ -92,12 +121,32 @@ const last = goalSetup.createStateConfig({
       on: {
         "actor.ended": {
           guard: "isOfStep",
-          target: "#goal.timeout",
+          target: "#goal.deciding",
           actions: ["releaseSession", "keepIteration"],
         },
-        "session.preempted": { actions: STOP_PREEMPTED },
+        "session.preempted": { target: "#goal.active.iterating.stopping", actions: STOP_PREEMPTED },
+        "goal.cancel": {
+          target: "#goal.active.iterating.stopping",
+          actions: ["cancel", STOP_CANCELLED],
+        },
       },
     },
+  },
+});
+
+const underway = goalSetup.createStateConfig({
+  description: "The audit's task looks.",
+  entry: [{ type: "beginStep", params: { kind: "audit" } }, "makeTask"],
+  invoke: task,
+  on: {
+    "actor.ended": [
+      { guard: "isConfirmed", target: "#goal.complete", actions: ["keepAudit", "announceAudit"] },
+      { guard: "isOfStep", target: "#goal.deciding", actions: ["keepAudit", "announceAudit"] },
+    ],
+    "goal.delay": { actions: "keepDelay" },
+    "goal.pause": { target: "stopping", actions: ["pauseByPerson", STOP_PAUSED] },
+    "goal.deadline": { guard: "deadlinePassed", target: "stopping", actions: STOP_DEADLINE },
+    "goal.cancel": { target: "stopping", actions: ["cancel", STOP_CANCELLED] },
   },
 });
 
@@ -109,7 +158,7 @@ const active = goalSetup.createStateConfig({
       description: "An iteration is underway, in its session.",
       tags: ["active"],
       initial: "usual",
-      states: { usual, last },
+      states: { usual, last, stopping },
     },
     delayed: {
       description: "Waits before the next iteration, since the worker or a person said so.",
@@ -125,21 +174,8 @@ const active = goalSetup.createStateConfig({
     auditing: {
       description: "A task of its own looks for what is missing.",
       tags: ["active"],
-      entry: [{ type: "beginStep", params: { kind: "audit" } }, "makeTask"],
-      invoke: task,
-      on: {
-        "actor.ended": [
-          {
-            guard: "isConfirmed",
-            target: "#goal.complete",
-            actions: ["keepAudit", "announceAudit"],
-          },
-          { guard: "isOfStep", target: "#goal.deciding", actions: ["keepAudit", "announceAudit"] },
-        ],
-        "goal.delay": { actions: "keepDelay" },
-        "goal.pause": { actions: ["pauseByPerson", STOP_PAUSED] },
-        "goal.deadline": { guard: "deadlinePassed", actions: STOP_DEADLINE },
-      },
+      initial: "underway",
+      states: { underway, stopping },
     },
   },
 });

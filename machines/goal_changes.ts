@@ -7,10 +7,12 @@ import type { ActorEnded } from "./lib/builtins.ts";
 import { type GoalContext, type GoalPauseReason, type GoalStep, NO_GUARD } from "./goal_context.ts";
 import type { GoalEvent } from "./goal_events.ts";
 import {
+  MAX_DELAY_S,
   MAX_FINDING_CHARS,
   MAX_FINDINGS,
   MAX_SHORT_IN_ROW,
   MAX_UNCHANGED,
+  MIN_DELAY_S,
   SHORT_ITERATION_MS,
 } from "./goal_input.ts";
 import { stepTaskAddress } from "./goal_requests.ts";
@@ -23,9 +25,25 @@ type Change = Partial<GoalContext>;
 /** What an audit that says nothing that can be understood has found. */
 const NO_VERDICT = "The audit gave no verdict";
 
+/** The end of a task that was called off and has not said that it has ended. */
+const NO_WORD: TaskEnd = {
+  state: "unknown",
+  succeeded: false,
+  result: null,
+  error: "Its task did not say that it has ended",
+  sessionId: null,
+  usage: { tokens: 0, costUsd: 0 },
+  workedMs: 0,
+  report: {},
+};
+
 /** The event's time. The event by which XState makes an actor has none. */
 export function timeOf({ context, event }: Args<{ readonly at?: number }>): number {
   return event.at ?? context.createdAt;
+}
+
+export function hasTime(args: Args): boolean {
+  return timeOf(args) < args.context.plan.deadlineAt;
 }
 
 export function configure({ event }: Args): Change {
@@ -40,39 +58,47 @@ export function beginStep(args: Args, kind: GoalStep["kind"]): Change {
     : { ...context, iteration: context.iteration + 1 };
   const step: GoalStep = {
     kind,
-    task: stepTaskAddress(counted, kind),
+    task: stepTaskAddress(counted, kind, timeOf(args)),
     startedAt: timeOf(args),
     session: kind === "audit" ? null : context.session,
     stopped: null,
   };
-  return { step, iteration: counted.iteration, audits: counted.audits };
+  return { step, iteration: counted.iteration, audits: counted.audits, delay: null };
 }
 
 export function noteStop({ context }: Args, stopped: GoalStep["stopped"]): Change {
   return context.step === null ? {} : { step: { ...context.step, stopped } };
 }
 
-/** What an iteration came to. One that was called off says nothing of the worker. */
+/** What an iteration came to. */
 export function keepIteration(args: Args): Change {
   const { context, event } = args;
   assertEvent(event, "actor.ended");
   const end = endOfTask(event);
   const { report } = end;
   const { guard } = context;
-  const isShort = context.step?.stopped === null && end.workedMs < SHORT_ITERATION_MS;
-  const isLong = end.workedMs >= SHORT_ITERATION_MS;
+  const isClaim = report.goal === "complete";
+  const delay = isClaim ? null : delayOf(args, report.delay);
   return {
     ...endStep(args, end),
     session: context.session ?? end.sessionId,
     lastResult: tailOf(end.result) || context.lastResult,
-    claim: report.goal === "complete" ? claimOf(args, report.summary) : context.claim,
-    delay: delayOf(args, report.delay) ?? context.delay,
+    claim: isClaim ? claimOf(args, report.summary) : context.claim,
+    delay: delay === undefined ? context.delay : delay,
     guard: {
       ...guard,
-      shortInRow: isShort ? guard.shortInRow + 1 : isLong ? 0 : guard.shortInRow,
+      shortInRow: isLong(end) ? 0 : guard.shortInRow + 1,
       unchanged: guard.findings === null ? 0 : guard.unchanged + 1,
     },
   };
+}
+
+/** A step that was called off says nothing of who worked, but that it was no short one. */
+export function keepStopped(args: Args): Change {
+  const { event, context: { guard, step } } = args;
+  const end = event.type === "actor.ended" ? endOfTask(event) : NO_WORD;
+  const isBroken = step?.kind !== "audit" && isLong(end);
+  return { ...endStep(args, end), guard: isBroken ? { ...guard, shortInRow: 0 } : guard };
 }
 
 /** What an audit came to. Nothing but its own word confirms a claim. */
@@ -81,7 +107,6 @@ export function keepAudit(args: Args): Change {
   assertEvent(event, "actor.ended");
   const end = endOfTask(event);
   const ended = endStep(args, end);
-  if (context.step?.stopped !== null) return ended;
   if (isConfirmed(event)) return { ...ended, guard: { ...context.guard, findings: [] } };
   const findings = findingsOf(end);
   const isSame = JSON.stringify(findings) === JSON.stringify(context.guard.findings);
@@ -161,7 +186,7 @@ function endStep(args: Args, end: TaskEnd): Change {
     endedAt: timeOf(args),
     workedMs: end.workedMs,
     state: end.state,
-    error: end.error,
+    error: end.error?.slice(0, MAX_FINDING_CHARS) ?? null,
     stopped: step.stopped,
   };
   return {
@@ -169,6 +194,10 @@ function endStep(args: Args, end: TaskEnd): Change {
     last: done,
     spent: { tokens: spent.tokens + tokens, costUsd: spent.costUsd + costUsd },
   };
+}
+
+function isLong({ workedMs }: TaskEnd): boolean {
+  return workedMs >= SHORT_ITERATION_MS;
 }
 
 function claimOf(args: Args, summary: unknown, by?: string) {
@@ -184,8 +213,9 @@ function delayOf(args: Args, said: unknown) {
   const { seconds, reason } = (said ?? {}) as { seconds?: unknown; reason?: unknown };
   if (typeof seconds !== "number" || !(seconds >= 0)) return undefined;
   if (seconds === 0) return null;
+  const waits = Math.min(Math.max(seconds, MIN_DELAY_S), MAX_DELAY_S);
   return {
-    until: timeOf(args) + seconds * 1_000,
+    until: timeOf(args) + waits * 1_000,
     reason: typeof reason === "string" ? reason.slice(0, MAX_FINDING_CHARS) : null,
   };
 }

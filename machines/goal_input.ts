@@ -53,6 +53,11 @@ export const MAX_SHORT_IN_ROW = 5;
 export const MAX_UNCHANGED = 5;
 /** What the last iteration may take in all, its wait for the session and for a slot included. */
 export const LAST_ITERATION_MS = 10 * 60_000;
+/**
+ * How long a step that was called off is waited for. Its task ends in the same commit, unless it
+ * is blocked: then the goal goes on without it.
+ */
+export const STOP_LIMIT_MS = 60_000;
 /** How long after a claim that found its session busy it is tried again. */
 export const GOAL_SESSION_RETRY_MS = 10_000;
 /** A delay, seconds; 0 clears it. */

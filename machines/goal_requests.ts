@@ -3,7 +3,7 @@ import { createActor } from "./lib/builtins.ts";
 import { isoOf, spanOf } from "./lib/times.ts";
 import { render, type Variables } from "./lib/text_template.ts";
 import { goalAddress, type GoalContext, type GoalStep } from "./goal_context.ts";
-import { GOAL_RETRY_ON } from "./goal_input.ts";
+import { GOAL_RETRY_ON, LAST_ITERATION_MS } from "./goal_input.ts";
 import { taskOf } from "./run_template.ts";
 import { taskAddress } from "./task_context.ts";
 
@@ -24,13 +24,18 @@ export const GOAL_VARIABLES: readonly string[] = [
   "scope",
 ];
 
-/** The address of the next step's task; it follows from the step, so that each has one at most. */
+/**
+ * The address of the next step's task. It follows from the step, so that each has one at most, and
+ * from its time, so that no other task is taken for it: not one of an earlier goal of this id, nor
+ * one that somebody else has made.
+ */
 export function stepTaskAddress(
   { id, iteration, audits }: GoalContext,
   kind: GoalStep["kind"],
+  at: number,
 ): string {
   const name = kind === "audit" ? `audit_${audits}` : `${kind}_${iteration}`;
-  return taskAddress(`task_${id}_${name}`);
+  return taskAddress(`task_${id}_${name}_${at.toString(36)}`);
 }
 
 /** Makes the task of the step underway, in the same commit. */
@@ -48,7 +53,7 @@ export function taskMessage({ context }: Args) {
     at: startedAt,
     session: step.session,
     prompt: render(plan.templates[TEMPLATES[kind]], variables),
-    ...(kind === "last" ? {} : { timeoutMs: Math.max(1, plan.deadlineAt - startedAt) }),
+    timeoutMs: kind === "last" ? LAST_ITERATION_MS : Math.max(1, plan.deadlineAt - startedAt),
     variables,
   }));
 }

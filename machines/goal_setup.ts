@@ -7,7 +7,12 @@ import { gateAddress } from "./gate.ts";
 import * as change from "./goal_changes.ts";
 import { goalAddress, type GoalContext, type GoalStep } from "./goal_context.ts";
 import type { GoalEmitted, GoalEvent } from "./goal_events.ts";
-import { GOAL_SESSION_RETRY_MS, type GoalInput, LAST_ITERATION_MS } from "./goal_input.ts";
+import {
+  GOAL_SESSION_RETRY_MS,
+  type GoalInput,
+  LAST_ITERATION_MS,
+  STOP_LIMIT_MS,
+} from "./goal_input.ts";
 import { taskMessage } from "./goal_requests.ts";
 import { actorAt, createActor, watch } from "./lib/builtins.ts";
 
@@ -60,6 +65,7 @@ export const goalSetup = setup({
       confirmed: event.type === "actor.ended" && change.isConfirmed(event),
       findings: context.guard.findings ?? [],
     })),
+    keepStopped: assign(change.keepStopped),
     keepAudit: assign(change.keepAudit),
     noteClaim: assign(change.noteClaim),
     keepDelay: assign(change.keepDelay),
@@ -68,7 +74,12 @@ export const goalSetup = setup({
     pauseItself: assign(change.pauseItself),
     resume: assign(change.resume),
     cancel: assign(change.cancel),
-    end: assign((args) => ({ endedAt: change.timeOf(args), step: null, delay: null })),
+    end: assign((args) => ({
+      endedAt: change.timeOf(args),
+      step: null,
+      delay: null,
+      paused: null,
+    })),
     /** Asks the gate, which is made where there is none yet. */
     claimSession: enqueueActions(({ context, enqueue }) => {
       const { session, id } = context;
@@ -90,11 +101,17 @@ export const goalSetup = setup({
     ),
   },
   guards: {
+    isCancelled: ({ context }) => context.last?.stopped === "cancelled",
+    /** The last iteration has been, and nobody has moved the deadline meanwhile. */
+    isOver: (args) => args.context.last?.kind === "last" && !change.hasTime(args),
+    hasStep: ({ context }) => context.step !== null,
     isPaused: ({ context }) => context.paused !== null,
     isOverBudget: ({ context }) => change.stopReason(context) === "budget",
     isWithinBudget: ({ context }) => change.stopReason(context) !== "budget",
     mustStop: ({ context }) => change.stopReason(context) !== null,
-    deadlinePassed: (args) => change.timeOf(args) >= args.context.plan.deadlineAt,
+    mayBegin: (args) => change.hasTime(args) && change.stopReason(args.context) === null,
+    hasTime: (args) => change.hasTime(args),
+    deadlinePassed: (args) => !change.hasTime(args),
     isClaimed: ({ context }) => context.claim !== null,
     isBelieved: ({ context }) => context.claim !== null && context.plan.audit === null,
     isDelayed: (args) => (args.context.delay?.until ?? 0) > change.timeOf(args),
@@ -102,7 +119,7 @@ export const goalSetup = setup({
       event.type === "actor.ended" && event.address === context.step?.task,
     isConfirmed: ({ context, event }) =>
       event.type === "actor.ended" && event.address === context.step?.task &&
-      context.step.stopped === null && change.isConfirmed(event),
+      change.isConfirmed(event),
     hasNoSession: ({ context }) => context.session === null,
   },
   delays: {
@@ -110,6 +127,7 @@ export const goalSetup = setup({
     untilDelayOver: (args) => Math.max(0, (args.context.delay?.until ?? 0) - change.timeOf(args)),
     sessionRetry: GOAL_SESSION_RETRY_MS,
     lastLimit: LAST_ITERATION_MS,
+    stopLimit: STOP_LIMIT_MS,
   },
 });
 

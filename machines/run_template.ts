@@ -3,6 +3,7 @@
  * in it may hold variables; each run fills them in, and gets an id and a VM of its own.
  */
 import { render, type Variables } from "./lib/text_template.ts";
+import { TIMEOUT_MS } from "./task_defaults.ts";
 import type { TaskInput, TaskTrigger } from "./task_input.ts";
 import type { TaskVm } from "./task_vm.ts";
 import type { VmInput } from "./vm_input.ts";
@@ -73,7 +74,7 @@ function vmOf(vm: RunVm, { taskId, at }: Run): TaskVm {
   return { id, make: { ...vm.make, id, createdAt: at } };
 }
 
-function timeLimit({ timeoutMs = Infinity }: RunTemplate, run: Run): { timeoutMs?: number } {
-  const limit = Math.min(timeoutMs, run.timeoutMs ?? Infinity);
-  return Number.isFinite(limit) ? { timeoutMs: Math.max(1, Math.floor(limit)) } : {};
+/** A template that gives no limit has that of all tasks, which a run must not get past either. */
+function timeLimit({ timeoutMs = TIMEOUT_MS }: RunTemplate, run: Run): { timeoutMs: number } {
+  return { timeoutMs: Math.max(1, Math.floor(Math.min(timeoutMs, run.timeoutMs ?? Infinity))) };
 }

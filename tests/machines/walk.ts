@@ -20,8 +20,8 @@ export type WalkEvent = { readonly type: string; readonly [field: string]: unkno
 export type WalkOptions = {
   /** What the actors start with, one after the other. */
   inputs: readonly unknown[];
-  /** Tried in every state, beside the timers that are running there. */
-  events: readonly WalkEvent[];
+  /** Tried in every state, beside the timers that are running there; some depend on where it is. */
+  events: readonly WalkEvent[] | ((snapshot: AnyMachineSnapshot) => readonly WalkEvent[]);
   /** What tells one situation from another; the fewer, the shorter the walk. */
   situation: (snapshot: AnyMachineSnapshot) => unknown;
   /** Time of every event, ms since the epoch. */
@@ -104,7 +104,8 @@ function allNodes(node: AnyStateNode): AnyStateNode[] {
 /** The events given, without the ends of children that are not there, and the running timers. */
 function eventsIn(snapshot: AnyMachineSnapshot, { events, at }: WalkOptions): WalkEvent[] {
   if (snapshot.status !== "active") return [];
-  const possible = events.filter(({ type }) => {
+  const given = typeof events === "function" ? events(snapshot) : events;
+  const possible = given.filter(({ type }) => {
     const [, child] = /^xstate\.(?:done|error)\.actor\.(.+)$/.exec(type) ?? [];
     return child === undefined || snapshot.children[child] !== undefined;
   });
