@@ -292,12 +292,13 @@ export interface System {
   history(address: Address, query?: HistoryQuery): Promise<Page<FeedEntry>>;
   /**
    * The actor as it was at a revision, by folding its journal again. Throws `NotFoundError` where
-   * the journal does not reach.
+   * the journal does not reach, or begins in a state that the definition in force does not know.
    */
   at(address: Address, revision: number): Promise<ActorRecord>;
   /**
-   * Folds an actor's whole journal and compares with what is stored, byte for byte. `same` is null
-   * where another definition than the one in force wrote it: then there is nothing to compare with.
+   * Folds all that is kept of an actor's journal, from base snapshot to base snapshot, and compares
+   * each of them and what it is now with what is stored, byte for byte. `same` is null where another
+   * definition than the one in force wrote it: then there is nothing to compare with.
    */
   replay(
     address: Address,

@@ -11,6 +11,7 @@ import { NotFoundError } from "./errors.ts";
 import type { PersistedSnapshot } from "./kind.ts";
 import type { RegisteredKind } from "./registry.ts";
 import { firstStep, persist, restore, step, type StepOwner } from "./step.ts";
+import { UPGRADED } from "./versions.ts";
 
 /** The actor's columns that do not change with its revisions. */
 export type Folded = { snapshot: AnyMachineSnapshot; at: number; revision: number };
@@ -44,6 +45,46 @@ export async function fold(
   throw new NotFoundError(`Cannot find ${address} at revision ${revision}`);
 }
 
+/**
+ * Folds from base to base what is kept of a history that the definition in force wrote, back from a
+ * revision, and compares each base with what is stored. `null` when they are the same.
+ */
+export async function differenceOfBases(
+  store: Store,
+  kind: RegisteredKind,
+  { address, parent, revision }: Omit<FoldOptions, "onStep">,
+): Promise<string | null> {
+  let base = await store.baseOf(address, revision);
+  while (base?.version === kind.version) {
+    const { revision, snapshot } = base;
+    const before = await store.baseOf(address, revision - 1);
+    // What a newer definition took over does not follow from what was.
+    if (await isTakeover(store, base, before)) return null;
+    const folded = await foldFrom(before, { store, kind, address, parent, revision });
+    // Its past has been cut.
+    if (folded?.revision !== revision) return null;
+    const detail = difference(folded, snapshot);
+    if (detail !== null) return `at revision ${revision}: ${detail}`;
+    base = before;
+  }
+  return null;
+}
+
+async function isTakeover(
+  store: Store,
+  { address, revision }: BaseRow,
+  before: BaseRow | undefined,
+): Promise<boolean> {
+  const rows = await store.journal({
+    address,
+    after: before?.seq ?? 0,
+    afterRevision: revision - 1,
+    upToRevision: revision,
+    limit: 1,
+  });
+  return rows.some(({ event }) => (JSON.parse(event) as JsonEvent).type === UPGRADED);
+}
+
 /** As far as the journal reaches. */
 async function foldFrom(
   base: BaseRow | undefined,
@@ -56,7 +97,7 @@ async function foldFrom(
   if (base !== undefined) {
     const owner = { address, parent, revision: base.revision };
     const persisted = JSON.parse(base.snapshot) as PersistedSnapshot;
-    const snapshot = restore(kind.durable, owner, persisted);
+    const snapshot = restoreBase(base, () => restore(kind.durable, owner, persisted));
     folded = { snapshot, at: base.at, revision: base.revision };
   }
   let after = base?.seq ?? 0;
@@ -79,6 +120,19 @@ async function foldFrom(
     if (rows.length < PAGE) break;
   }
   return folded;
+}
+
+/** A base that an older definition wrote may be in a state that is no more. */
+function restoreBase<T>({ address, revision, version }: BaseRow, restore: () => T): T {
+  try {
+    return restore();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new NotFoundError(
+      `Cannot fold ${address} from revision ${revision}, written by definition ${version}: ${reason}`,
+      { cause },
+    );
+  }
 }
 
 /** Compares a fold with what is stored. `null` when they are the same, byte for byte. */

@@ -18,7 +18,7 @@ import type { Clock } from "./clock.ts";
 import type { EffectRunner } from "./effects.ts";
 import { DrainingError, NotFoundError } from "./errors.ts";
 import { entryOf, type Feed } from "./feed.ts";
-import { difference, fold } from "./history.ts";
+import { difference, differenceOfBases, fold } from "./history.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { ActorRecord } from "./kind.ts";
 import { PAGE_DEFAULT, PAGE_MAX } from "./limits.ts";
@@ -241,7 +241,8 @@ async function replay(parts: ReaderParts, address: Address) {
   }
   try {
     const folded = await fold(parts.world.store, kind, { address, parent, revision });
-    const detail = difference(folded, snapshot);
+    const detail = difference(folded, snapshot) ??
+      await differenceOfBases(parts.world.store, kind, { address, parent, revision });
     return { address, revision, same: detail === null, detail };
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);

@@ -14,6 +14,8 @@ import type { RegisteredKind } from "./registry.ts";
 import { activeNodes, adopt, type Child, childrenOf, persist, restore } from "./step.ts";
 import type { World } from "./world.ts";
 
+/** The event that says in a history that a newer definition took the actor over. */
+export const UPGRADED = "holdfast.upgraded";
 /** The id of an invoke that was given none: its place in the state, and the state's id. */
 const DEFAULT_INVOKE_ID = /^\d+\./;
 
@@ -109,7 +111,7 @@ export async function upgrade(
     address: actor.address,
     revision: actor.revision,
     at: draft.at,
-    event: JSON.stringify({ type: "holdfast.upgraded", from: row.version, to: kind.version }),
+    event: JSON.stringify({ type: UPGRADED, from: row.version, to: kind.version }),
     key: null,
     cause: "system",
     edges: "[]",
@@ -218,7 +220,7 @@ function wantedTimers(
 
 function evaluate(value: unknown, snapshot: AnyMachineSnapshot, at: number): unknown {
   if (typeof value !== "function") return value;
-  return value({ context: snapshot.context, event: { type: "holdfast.upgraded", at } });
+  return value({ context: snapshot.context, event: { type: UPGRADED, at } });
 }
 
 /** An invoke of the old definition that no active state of the new one names. */

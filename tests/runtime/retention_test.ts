@@ -1,9 +1,11 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { assign, createMachine, setup } from "xstate";
 import { DrainingError, NotFoundError } from "../../actors/runtime/errors.ts";
 import { MemoryStore } from "../../actors/store/memory.ts";
 import type { FeedItem, System } from "../../actors/runtime/system.ts";
+import type { Address } from "../../actors/runtime/address.ts";
 import type {
+  BaseRow,
   JournalQuery,
   JournalRow,
   PruneReport,
@@ -216,6 +218,41 @@ Deno.test("a history that is cut while it is read is not folded across the gap",
   await system.stop();
 });
 
+Deno.test("replay() goes back from base to base, and finds the one that is not as it was", async () => {
+  const store = new TamperedStore();
+  const { system } = await startWorld(counters, { ...options, store });
+  await system.spawn("counter", "a", {});
+  for (let count = 0; count < 34; count++) await system.send("counter:a", { type: "count" });
+  assertEquals((await system.replay("counter:a")).same, true);
+  store.revision = 10;
+  const { same, detail } = await system.replay("counter:a");
+  assertEquals(same, false);
+  // Base 20 follows from what is stored as base 10.
+  assertMatch(`${detail}`, /^at revision 20: stored .*"n":19.* but folds to .*"n":11/);
+  await system.stop();
+});
+
+Deno.test("at() says so where a past begins in a state that the definition does not know", async () => {
+  const actions = { stay: () => {} };
+  const first = setup({ actions }).createMachine({
+    id: "mover",
+    initial: "old",
+    states: { old: { on: { stay: { actions: "stay" }, go: "new" } }, new: {} },
+  });
+  const second = createMachine({ id: "mover", initial: "new", states: { new: {} } });
+  const world = await startWorld([{ name: "mover", version: 1, machine: first }], {
+    eventsPerBase: 2,
+  });
+  await world.system.spawn("mover", "a", {});
+  await world.system.send("mover:a", { type: "stay" });
+  await world.system.send("mover:a", { type: "go" });
+  const { system } = await world.crash([{ name: "mover", version: 1, machine: second }]);
+  assertEquals((await system.at("mover:a", 4)).state, "new");
+  const begins = "Cannot fold mover:a from revision 2, written by definition 1";
+  await assertRejects(() => system.at("mover:a", 3), NotFoundError, begins);
+  await system.stop();
+});
+
 async function endMany(system: System, count: number): Promise<void> {
   const ids = Array.from({ length: count }, (_, index) => index);
   await Promise.all(ids.map((id) => system.spawn("job", `${id}`, {})));
@@ -259,5 +296,16 @@ class CuttingStore extends MemoryStore {
       await this.prune({ now, ...before, limit: 10, rows: 600 });
     }
     return rows;
+  }
+}
+
+/** Gives one base as it never was. */
+class TamperedStore extends MemoryStore {
+  revision = 0;
+
+  override async baseOf(address: Address, revision: number): Promise<BaseRow | undefined> {
+    const base = await super.baseOf(address, revision);
+    if (base?.revision !== this.revision) return base;
+    return { ...base, snapshot: base.snapshot.replace('"n":9', '"n":1') };
   }
 }
