@@ -29,6 +29,8 @@ export type AppConfig = {
   vms: VmAccess | null;
   /** What a VM is made with where neither it nor its workspace says. */
   vmDefaults: VmDefaults;
+  /** Where goals' templates are that go before Holdfast's own; null for nowhere. */
+  templatesDir: string | null;
   /** Aborts when the server stops: what callers wait for ends then. */
   closing: AbortSignal;
   /** The server's version, for people. */
@@ -50,6 +52,7 @@ export function resolveConfig(config: Partial<AppConfig> = {}): AppConfig {
     redact: createRedactor({ values: [] }),
     vms: null,
     vmDefaults: {},
+    templatesDir: null,
     closing: new AbortController().signal,
     version: "0.0.0",
     log: () => {},

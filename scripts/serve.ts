@@ -77,6 +77,7 @@ async function main(): Promise<void> {
     version: denoJson.version,
     vms: createVmAccess({ system, providers, clock: systemClock, log }),
     vmDefaults: { provider: config.vmProvider },
+    templatesDir: `${config.home}/templates`,
     redact,
     log,
   });
