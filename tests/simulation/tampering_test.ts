@@ -39,6 +39,19 @@ const TAMPERINGS: readonly Tampering[] = [
     breaks: 6,
     change: ({ journal }) => first(journal, (row) => row.revision += 1),
   },
+  { name: "a base is lost", breaks: 2, change: ({ bases }) => removed(bases) },
+  {
+    name: "a base is another one",
+    breaks: 2,
+    change: ({ bases }) => first(bases, (row) => row.snapshot = '{"context":{}}'),
+  },
+  {
+    name: "a base stands too early in the journal",
+    breaks: 2,
+    change: ({ bases, actors }) =>
+      // One event before it, and that of the same actor.
+      first(bases.filter(() => actors.length === 1), (row) => row.seq -= 1),
+  },
   {
     name: "a snapshot is another one",
     breaks: 2,
