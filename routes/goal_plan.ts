@@ -13,6 +13,7 @@ import type { Api } from "./endpoint.ts";
 import { type InputFault, invalidInput, ProblemError } from "./errors.ts";
 import type { GoalPatch, NewGoal } from "./goal_body.ts";
 import { mergePatch, patchBetween } from "./lib/merge_patch.ts";
+import { MAX_GOAL_PLAN_BYTES } from "./limits.ts";
 import { defined } from "./paging.ts";
 import {
   checkVariables,
@@ -29,14 +30,14 @@ export async function newPlan(api: Api, body: NewGoal): Promise<GoalPlan> {
   const now = api.config.clock.now();
   checkDeadline(body.deadlineAt, now);
   const task = await templateOf(api, withAgent(body), { within: "/task" });
-  return {
+  return bounded({
     objective: body.objective,
     deadlineAt: body.deadlineAt ?? now + DEADLINE_MS,
     budget: { ...NO_BUDGET, ...defined(body.budget) },
     templates: await templatesOf(api, body.templates),
     task,
     audit: body.audit === "none" ? null : await auditOf(api, task, asJson(body.audit)),
-  };
+  });
 }
 
 /** The plan with a patch applied. Throws the problem that says what is wrong. */
@@ -47,14 +48,25 @@ export async function patchedPlan(api: Api, plan: GoalPlan, patch: GoalPatch): P
     mergePatch(runTemplateBodyOf(plan.task), asJson(patch.task)),
     { within: "/task", before: plan.task },
   );
-  return {
+  return bounded({
     objective: patch.objective ?? plan.objective,
     deadlineAt: patch.deadlineAt ?? plan.deadlineAt,
     budget: patch.budget === null ? NO_BUDGET : { ...plan.budget, ...defined(patch.budget ?? {}) },
     templates: await patchedTemplates(api, plan.templates, patch.templates),
     task,
     audit: await patchedAudit(api, plan, { patch, task }),
-  };
+  });
+}
+
+/** Throws where beside the plan there would be no room for what a goal remembers. */
+function bounded(plan: GoalPlan): GoalPlan {
+  const bytes = new TextEncoder().encode(JSON.stringify(plan)).length;
+  if (bytes <= MAX_GOAL_PLAN_BYTES) return plan;
+  throw new ProblemError(
+    "too-large",
+    `Cannot keep a goal of ${bytes} bytes: its objective, templates, task and audit may have ` +
+      `${MAX_GOAL_PLAN_BYTES} together`,
+  );
 }
 
 /** What the agent is called is said once. */

@@ -64,6 +64,8 @@ export const MAX_TASK_ATTEMPTS = 1_000;
 export const MAX_KEPT_TEXT_BYTES = 8_000;
 /** How often a patch that names no revision is tried, where the goal changes meanwhile. */
 export const MAX_PATCH_TRIES = 5;
+/** What a goal is asked, in all: its record must have room for what it remembers beside that. */
+export const MAX_GOAL_PLAN_BYTES = 40 * 1024;
 /** Largest budget of a goal. */
 export const MAX_BUDGET_TOKENS = 1_000_000_000_000;
 export const MAX_BUDGET_USD = 1_000_000_000;

@@ -232,3 +232,32 @@ Deno.test("GET /v1/goals/{id} names who holds the session that it waits for", as
     'Waits for session "web", which ann holds',
   ]);
 });
+
+Deno.test("POST /v1/goals reads the templates of the data directory anew, and names a bad one", async () => {
+  const templatesDir = await Deno.makeTempDir();
+  try {
+    await using world = await openGoalWorld({ templatesDir });
+    await Deno.writeTextFile(`${templatesDir}/continue.md`, "Do {{objektive}}");
+    const body = { objective: "x", task: HANG };
+    const refused = await world.refused("POST", "/v1/goals", { body, status: 422 });
+    assertMatch(
+      refused.detail,
+      /^Cannot use the template templates\/continue.md of the data directory: there is no variable/,
+    );
+    assertEquals(refused.problem.file, "templates/continue.md");
+    await Deno.writeTextFile(`${templatesDir}/continue.md`, "Do {{objective}}");
+    await world.goal();
+    assertEquals(world.executor.runs[0]?.prompt, "Do All tests pass");
+  } finally {
+    await Deno.remove(templatesDir, { recursive: true });
+  }
+});
+
+Deno.test("POST /v1/goals says when a goal is too large in all", async () => {
+  await using world = await openGoalWorld();
+  const env = Object.fromEntries([..."abcdefgh"].map((name) => [name, name.repeat(8_000)]));
+  const body = { objective: "x", task: { ...HANG, env } };
+  const refused = await world.refused("POST", "/v1/goals", { body, status: 413 });
+  assertEquals(refused.slug, "too-large");
+  assertMatch(refused.detail, /^Cannot keep a goal of \d+ bytes: .* may have 40960 together$/);
+});
