@@ -19,6 +19,13 @@ export const LONG = 5 * MINUTE;
 export const HANGS: Work = { ms: 1_000 * 24 * 60 * MINUTE };
 
 type Worker = (number: number, input: ExecutorInput) => Work;
+type Options = Partial<GoalInput> & {
+  /** Called before the goal is made. */
+  setUp?: (goal: GoalStage) => void;
+  /** Until its deadline. */
+  timeMs?: number;
+};
+
 type StepKind = "iteration" | "last" | "audit";
 
 export class GoalStage {
@@ -40,11 +47,12 @@ export class GoalStage {
   /** Makes the goal, and a server that works on it. */
   static async start(
     plan: Partial<GoalPlan> = {},
-    { setUp = () => {}, ...more }: Partial<GoalInput> & { setUp?: (goal: GoalStage) => void } = {},
+    { setUp = () => {}, timeMs, ...more }: Options = {},
   ): Promise<GoalStage> {
     const goal = new GoalStage(await AutomationStage.start());
     setUp(goal);
-    await goal.world.goal(plan, "goal_1", more);
+    const deadline = timeMs === undefined ? {} : { deadlineAt: goal.now + timeMs };
+    await goal.world.goal({ ...plan, ...deadline }, "goal_1", more);
     await goal.pass(0);
     return goal;
   }
