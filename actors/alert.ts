@@ -23,7 +23,7 @@ export function createAlertKind(
     machine: alertMachine,
     effects: {
       tell: defineEffect({
-        run: ({ params }: { params: AlertRaised }, { signal }) => notify(params, signal),
+        run: (raised: AlertRaised, { signal }) => notify(raised, signal),
       }),
     },
     state: topOf,

@@ -2,9 +2,10 @@
 import { goalMachine } from "../machines/goal.ts";
 import type { GoalContext } from "../machines/goal_context.ts";
 import { whyOf } from "./goal_why.ts";
+import { LAST_ITERATION_MS } from "../machines/goal_input.ts";
 import type { Notify } from "./notify.ts";
 import type { Json, JsonObject } from "./runtime/json.ts";
-import type { ActorRecord, Hook, KindDefinition } from "./runtime/kind.ts";
+import type { ActorRecord, Hook, KindDefinition, Vitals } from "./runtime/kind.ts";
 import { shownTask } from "./schedule.ts";
 import { child, topOf } from "./state_value.ts";
 
@@ -26,6 +27,7 @@ export function createGoalKind(
     machine: goalMachine,
     state: goalState,
     view: goalView,
+    vitals: goalVitals,
     index: ({ context }) => {
       const { scope } = asGoal(context);
       return { scope };
@@ -94,6 +96,19 @@ export function goalSummary(record: ActorRecord, holder?: string | null): JsonOb
     updatedAt: record.updatedAt,
     endedAt: context.endedAt,
   } as unknown as JsonObject;
+}
+
+/**
+ * Until its deadline for all that it does, but for the last iteration, which comes after it. One
+ * that is paused has no limit.
+ */
+export function goalVitals(record: ActorRecord): Vitals {
+  const { plan, step } = asGoal(record.context);
+  if (record.state === "paused") return {};
+  const iterating = child(child(record.value, "active"), "iterating");
+  const isLast = iterating !== undefined && topOf(iterating) === "last";
+  if (!isLast) return { limitAt: plan.deadlineAt };
+  return step === null ? {} : { limitAt: step.startedAt + LAST_ITERATION_MS };
 }
 
 /** Only this kind's machine writes these records, so that their context is a goal's. */

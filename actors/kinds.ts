@@ -25,10 +25,12 @@ import { createTaskKind } from "./task.ts";
 import { createVmKind } from "./vm.ts";
 import { createVmProviders } from "./vm_providers.ts";
 import { createVmJob } from "./vm_reconcile.ts";
+import { createWatchdog } from "./watchdog.ts";
 import { createWorkspaceKind } from "./workspace.ts";
 
 /** From one run of each job of the server to the next, ms. */
 const VMS_EVERY_MS = 60_000;
+const WATCHDOG_EVERY_MS = 60_000;
 const RETENTION_EVERY_MS = 60 * 60_000;
 
 /** Word of what went as it was meant to. */
@@ -140,6 +142,11 @@ function registerJobs(
   const report = (finding: string, fields: object) => log("warn", finding, { ...fields });
   const job = createVmJob({ providers, system, clock: systemClock, report });
   jobs.registerSystemJob("vms", VMS_EVERY_MS, job);
+  jobs.registerSystemJob(
+    "watchdog",
+    WATCHDOG_EVERY_MS,
+    createWatchdog({ system, clock: systemClock }),
+  );
   jobs.registerSystemJob("retention", RETENTION_EVERY_MS, async ({ signal }) => {
     const { archived, cut, idempotency } = await system().retain({ signal });
     const summary = `Archived ${archived} actors, cut ${cut} events of histories, dropped ` +

@@ -17,6 +17,7 @@ import {
   type EffectContext,
   type Hook,
   type KindDefinition,
+  type Vitals,
 } from "./runtime/kind.ts";
 import { child, topOf } from "./state_value.ts";
 
@@ -58,6 +59,7 @@ export function createScheduleKind(
     },
     state: scheduleState,
     view: scheduleView,
+    vitals: scheduleVitals,
     index: ({ context }) => {
       const { scope } = asSchedule(context);
       return { scope, [SCHEDULE_OWNER]: scope === SYSTEM_SCOPE ? "system" : "user" };
@@ -123,6 +125,16 @@ export function scheduleView(record: ActorRecord): JsonObject {
 export function shownTask({ env = {}, vm, ...task }: RunTemplate) {
   const shown = vm === undefined || "id" in vm ? vm?.id ?? null : shownVm(vm.make);
   return { ...task, vm: shown, envNames: Object.keys(env) };
+}
+
+/** Its next slot while it is armed, and a job's time limit; a run that is a task has its own. */
+export function scheduleVitals(record: ActorRecord): Vitals {
+  const { nextSlot, run } = asSchedule(record.context);
+  const isArmed = record.state.startsWith("active");
+  return {
+    ...(isArmed && nextSlot !== null ? { dueAt: nextSlot } : {}),
+    ...(run !== null && run.task === null ? { limitAt: run.startedAt + JOB_TIMEOUT_MS } : {}),
+  };
 }
 
 /** Only this kind's machine writes these records, so that their context is a schedule's. */

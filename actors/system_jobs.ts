@@ -9,10 +9,7 @@ import type { System } from "./runtime/api.ts";
 import { AlreadyExistsError } from "./runtime/errors.ts";
 import type { ActorRecord } from "./runtime/kind.ts";
 import { PAGE_MAX } from "./runtime/limits.ts";
-import { asSchedule, type RunJob, SCHEDULE_KIND } from "./schedule.ts";
-
-/** The scope of schedules that are the system's own. */
-export const SYSTEM_SCOPE = "system";
+import { asSchedule, type RunJob, SCHEDULE_KIND, SYSTEM_SCOPE } from "./schedule.ts";
 
 /** Shortest time from one run of a job to the next, ms. */
 const MIN_INTERVAL_MS = 60_000;

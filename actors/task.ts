@@ -9,6 +9,7 @@ import { defineEffect, type Effect, type KindDefinition } from "./runtime/kind.t
 import { withReport } from "./task_report.ts";
 import { taskState } from "./task_state.ts";
 import { taskIndex, taskView } from "./task_view.ts";
+import { taskVitals } from "./task_vitals.ts";
 
 /** What tasks are carried out with. */
 export type TaskKindOptions = {
@@ -31,6 +32,7 @@ export function createTaskKind(options: TaskKindOptions): KindDefinition {
     state: taskState,
     view: taskView,
     index: taskIndex,
+    vitals: taskVitals,
     conceal: ["env"],
     ...(redact === undefined ? {} : { redact }),
   };

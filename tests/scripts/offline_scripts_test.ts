@@ -73,8 +73,8 @@ Deno.test("scripts on the database say where they looked in vain", async () => {
 
 Deno.test("replay folds every actor again, and finds the byte that differs", async () => {
   await using home = await Home.make();
-  // The task, and the reconciler that every server has.
-  assertEquals(await home.json("replay"), { code: 0, actors: 2, older: 0, differing: [] });
+  // The task, and the schedules of the jobs that every server has.
+  assertEquals(await home.json("replay"), { code: 0, actors: 4, older: 0, differing: [] });
   assertEquals((await home.script("replay", "task:nope")).code, EXIT.notFound);
   await home.tamper(`update actors set snapshot = replace(snapshot, 'hello', 'hullo')`);
   const { code, differing: [only] } = await home.json("replay", "task_one");
@@ -155,8 +155,8 @@ Deno.test("prune counts, then takes histories of what ended long ago and keeps t
   assertEquals(pruned.journalRows > 0, true);
   assertEquals((await home.json("prune", "--older-than", "30d")).actors, 0);
   // What is archived still folds, from its base.
-  // The task, and the reconciler that every server has.
-  assertEquals(await home.json("replay"), { code: 0, actors: 2, older: 0, differing: [] });
+  // The task, and the schedules of the jobs that every server has.
+  assertEquals(await home.json("replay"), { code: 0, actors: 4, older: 0, differing: [] });
 });
 
 Deno.test("migrate alone changes the schema, and says from where to where", async () => {
