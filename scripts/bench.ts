@@ -9,6 +9,7 @@ import { latency } from "../bench/latency.ts";
 import type { BenchContext, SyncMode } from "../bench/lib/context.ts";
 import { type Figure, holds, promiseOf, ratioOf, shown } from "../bench/lib/figures.ts";
 import { restart } from "../bench/restart.ts";
+import { schedules } from "../bench/schedules.ts";
 import { tasks } from "../bench/tasks.ts";
 import { timers } from "../bench/timers.ts";
 import { transitions } from "../bench/transitions.ts";
@@ -28,6 +29,7 @@ const BENCHES: { readonly [name: string]: (context: BenchContext) => Promise<Fig
   http,
   vms,
   "vm-idle": vmIdle,
+  schedules,
 };
 
 const SPEC = {

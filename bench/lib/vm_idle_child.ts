@@ -4,7 +4,6 @@
  * and "end" enclose the time over which wake-ups, commits and calls of the provider are counted.
  */
 import { VmProviders } from "../../actors/adapters/vm/providers.ts";
-import { type Clock, systemClock } from "../../actors/runtime/clock.ts";
 import { createSystem } from "../../actors/runtime/system.ts";
 import { openStore } from "../../actors/store/open.ts";
 import { createScheduleKind } from "../../actors/schedule.ts";
@@ -12,6 +11,7 @@ import { createSystemJobs } from "../../actors/system_jobs.ts";
 import { createVmKind } from "../../actors/vm.ts";
 import { createVmJob } from "../../actors/vm_reconcile.ts";
 import { answerLines } from "./child.ts";
+import { countingClock } from "./counting_clock.ts";
 import { type BenchContext, newDatabase, type SyncMode } from "./context.ts";
 import { inFlight, pause } from "./statistics.ts";
 import { createStillProvider } from "./still_provider.ts";
@@ -86,16 +86,4 @@ async function look(
     }
   });
   await system.stop();
-}
-
-/** The machine's clock; `woken` is called at each wake-up that came. */
-function countingClock(woken: () => void): Clock {
-  return {
-    ...systemClock,
-    wake: (at, run) =>
-      systemClock.wake(at, () => {
-        woken();
-        run();
-      }),
-  };
 }
