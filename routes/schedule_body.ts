@@ -30,7 +30,8 @@ const manageMode = z.enum(["creatorOnly", "scopeAll"])
 /** What can be changed of a schedule, complete. */
 export const ScheduleBody = z.strictObject({
   name: Name,
-  schedule: RuleField,
+  // Without one it is refused with all other faults of a rule.
+  schedule: RuleField.optional(),
   overlap: overlap.default(PLAN_DEFAULTS.overlap),
   catchUp: catchUp.default(PLAN_DEFAULTS.catchUp),
   maxRuns: maxRuns.default(PLAN_DEFAULTS.maxRuns),
@@ -54,7 +55,7 @@ export const SchedulePatch = z.looseObject({
   expectedRevision: z.int().min(0).optional()
     .openapi({ description: "The revision that is to be changed, as `If-Match` names it" }),
   name: Name.optional(),
-  schedule: RuleField.openapi({ description: "Another form takes the place of the one there" }),
+  schedule: RuleField.optional().openapi({ description: "Another form takes the place of the one there" }),
   overlap: overlap.nullable().optional(),
   catchUp: catchUp.nullable().optional(),
   maxRuns: maxRuns.optional(),

@@ -41,7 +41,7 @@ function mountRulePreview(api: Api): void {
     tag: "Schedules",
     summary: "Show when a rule would be due",
     body: z.strictObject({
-      schedule: RuleField,
+      schedule: RuleField.optional(),
       count: count.default(PREVIEW_SLOTS),
       after: Instant.optional()
         .openapi({ description: "As if it were made then; by default now" }),
