@@ -222,6 +222,7 @@ export class Draft {
       if (row === undefined) tallies.set(key, { kind, state, status, delta });
       else row.delta += delta;
     };
+    const count = (revision: number) => Math.floor(revision / eventsPerBase);
     for (const { actor, snapshotText, base } of this.#actors.values()) {
       const { kind, snapshot: _, indexed: __, ...columns } = actor;
       rows.actors.push({
@@ -231,7 +232,6 @@ export class Draft {
         blocked: null,
         baseRevision: base.revision,
       });
-      const count = (revision: number) => Math.floor(revision / eventsPerBase);
       if (actor.status === "active" && count(actor.revision) > count(base.revision)) {
         const { address, revision, version, updatedAt: at } = actor;
         rows.bases.push({ address, revision, version, snapshot: snapshotText, at, seq: rows.seq });
