@@ -36,9 +36,9 @@ export function createAlertKind(
   };
 }
 
-/** Everything that a user may see. */
+/** Everything that a user may see. Times are ms since the epoch. */
 export function alertView(record: ActorRecord): JsonObject {
-  return { ...asAlert(record.context), state: record.state, updatedAt: record.updatedAt };
+  return { ...asAlert(record.context), state: record.state } as unknown as JsonObject;
 }
 
 /** Only this kind's machine writes these records, so that their context is an alert's. */

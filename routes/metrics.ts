@@ -3,6 +3,7 @@
  * routes, and the first word of a pool's name, since the rest of it is the caller's.
  */
 import { z } from "@hono/zod-openapi";
+import { ALERT_KIND } from "../actors/alert.ts";
 import type { Health, PoolStatus, Stats } from "../actors/runtime/api.ts";
 import { type Api, mount } from "./endpoint.ts";
 import { type HttpMetrics, LATENCY_BUCKETS_S } from "./http_metrics.ts";
@@ -49,6 +50,7 @@ function runtimeFamilies(stats: Stats, health: Health): string[] {
         value: count,
       })),
     ),
+    gauge("alerts_raised", "Alerts that hold.", raisedAlerts(stats)),
     gauge("last_seq", "Sequence number of the last committed event.", stats.lastSeq),
     counter("transitions_total", "Events applied.", stats.transitions),
     counter("events_refused_total", "Events that a state did not accept.", stats.refused),
@@ -67,6 +69,11 @@ function runtimeFamilies(stats: Stats, health: Health): string[] {
       { suffix: "_count", value: stats.commitSeconds.count },
     ]),
   ];
+}
+
+function raisedAlerts({ tallies }: Stats): number {
+  const raised = tallies.filter(({ kind, state }) => kind === ALERT_KIND && state === "raised");
+  return raised.reduce((sum, { count }) => sum + count, 0);
 }
 
 function poolFamilies(pools: readonly PoolStatus[]): string[] {
