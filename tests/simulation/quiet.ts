@@ -19,6 +19,7 @@ export async function checkQuiet(world: World, process: Process): Promise<void> 
   await checkTables(world);
   await checkStreams(world);
   await checkReads(world, process);
+  await checkOversight(world, process);
   await checkSystem(world, process);
 }
 
@@ -132,6 +133,26 @@ async function checkStreams({ store, pieces, process }: World): Promise<void> {
     );
     hold(lost.length === 0, 1, () => `output of ${address} lost ${JSON.stringify(lost)}`);
   }
+}
+
+/** What the system says of those that nothing will wake, and of what is late. */
+async function checkOversight({ model }: World, { system }: Process): Promise<void> {
+  const { effects, timers, slots, watches } = model.expectations;
+  const active = [...model.actors.values()].filter(({ status }) => status === "active");
+  const attended = new Set<string | null>([
+    ...[...timers.stored.values()].flatMap(({ address, target }) => [address, target]),
+    ...[...effects.stored.values(), ...slots.stored.values()].map(({ address }) => address),
+    ...[...watches.stored.values()].map(({ watcher }) => watcher),
+    ...active.map(({ parent }) => parent),
+  ]);
+  const expected = active.map(({ address }) => address).filter((one) => !attended.has(one));
+  const found = await system.unattended([...model.actors.keys()]);
+  hold(canonical(found.toSorted()) === canonical(expected.sort()), 9, () => {
+    return `unattended are ${expected.join()}, it says ${found.join()}`;
+  });
+  const query = { lateMs: 0, limit: 1 };
+  const late = [...await system.overdue(query), ...await system.orphanedEffects(query)];
+  hold(late.length === 0, 3, () => `at rest it is late with ${JSON.stringify(late)}`);
 }
 
 async function checkSystem(world: World, process: Process): Promise<void> {
