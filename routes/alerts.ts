@@ -13,7 +13,7 @@ import { callerHeaders, CallerName, callerOf } from "./caller.ts";
 import { type Api, mount } from "./endpoint.ts";
 import { iso, withIsoTimes } from "./lib/times.ts";
 import { MAX_REASON_CHARS } from "./limits.ts";
-import { defined, pageAnswer, pageFields, pageOf } from "./paging.ts";
+import { defined, pageAnswer, pageFields, pageOf, sortField } from "./paging.ts";
 import { etagOf, Time } from "./render.ts";
 
 const STATES = ["raised", "receded", "cleared"] as const;
@@ -68,11 +68,12 @@ function mountList(api: Api): void {
     method: "get",
     path: "/v1/alerts",
     tag,
-    summary: "List alerts, newest first",
+    summary: "List alerts",
     query: z.strictObject({
       status: z.enum(STATES).optional(),
       kind: Kind.optional(),
       actor: AddressParam.optional(),
+      sort: sortField,
       ...pageFields,
     }),
     answers: { 200: { description: "A page of alerts", schema: pageOf(AlertSchema) } },

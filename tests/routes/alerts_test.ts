@@ -70,6 +70,7 @@ Deno.test("GET /v1/alerts lists by state, kind and actor, newest first, in pages
   const ids = async (query: string) =>
     (await json(`/v1/alerts${query}`)).items.map(({ id }: Body) => id);
   assertEquals(await ids(""), ["c", "b", "a"]);
+  assertEquals(await ids("?sort=oldest"), ["a", "b", "c"]);
   assertEquals(await ids("?status=raised"), ["b", "a"]);
   assertEquals(await ids("?status=receded"), ["c"]);
   assertEquals(await ids("?kind=stuck"), ["c", "a"]);
