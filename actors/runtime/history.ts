@@ -8,10 +8,9 @@ import type { Address } from "./address.ts";
 import { stampInput } from "./deliver.ts";
 import type { JsonEvent } from "./envelope.ts";
 import { NotFoundError } from "./errors.ts";
-import type { PersistedSnapshot } from "./kind.ts";
 import type { RegisteredKind } from "./registry.ts";
 import { firstStep, persist, restore, step, type StepOwner } from "./step.ts";
-import { UPGRADED } from "./versions.ts";
+import { migrate, UPGRADED } from "./versions.ts";
 
 /** The actor's columns that do not change with its revisions. */
 export type Folded = { snapshot: AnyMachineSnapshot; at: number; revision: number };
@@ -95,10 +94,7 @@ async function foldFrom(
 ): Promise<Folded | undefined> {
   let folded: Folded | undefined;
   if (base !== undefined) {
-    const owner = { address, parent, revision: base.revision };
-    const persisted = JSON.parse(base.snapshot) as PersistedSnapshot;
-    const snapshot = restoreBase(base, () => restore(kind.durable, owner, persisted));
-    folded = { snapshot, at: base.at, revision: base.revision };
+    folded = { snapshot: restoreBase(base, kind, parent), at: base.at, revision: base.revision };
   }
   let after = base?.seq ?? 0;
   while ((folded?.revision ?? 0) < revision) {
@@ -123,9 +119,14 @@ async function foldFrom(
 }
 
 /** A base that an older definition wrote may be in a state that is no more. */
-function restoreBase<T>({ address, revision, version }: BaseRow, restore: () => T): T {
+function restoreBase(
+  base: BaseRow,
+  kind: RegisteredKind,
+  parent: Address | null,
+): AnyMachineSnapshot {
+  const { address, revision, version } = base;
   try {
-    return restore();
+    return restore(kind.durable, { address, parent, revision }, migrate(base, kind));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new NotFoundError(

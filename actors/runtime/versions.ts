@@ -73,6 +73,27 @@ export function planTakeover(
   };
 }
 
+/**
+ * What is stored as the present definition wants it: the kind's migrations from its version number
+ * up to the present one have run. Throws where a later one wrote it.
+ */
+export function migrate(
+  row: Pick<ActorRow, "snapshot" | "version">,
+  kind: RegisteredKind,
+): PersistedSnapshot {
+  let snapshot = JSON.parse(row.snapshot) as PersistedSnapshot;
+  const { version, migrate: migrations } = kind.definition;
+  const from = Number(row.version.split(".")[0]);
+  if (from > version) {
+    throw new Error(`it was written by version ${from}, this is version ${version}`);
+  }
+  for (let at = from; at < version; at++) {
+    const step = migrations?.[at];
+    if (step !== undefined) snapshot = structuredClone(step(snapshot)) as PersistedSnapshot;
+  }
+  return snapshot;
+}
+
 /** Puts an actor's takeover into the draft that touches it, or blocks it. */
 export async function upgrade(
   world: World,
@@ -182,21 +203,6 @@ function block(
 function columnsOf(row: ActorRow): Omit<LiveActor, "kind" | "snapshot" | "indexed" | "weight"> {
   const { snapshot: _, blocked: __, kind: ___, ...columns } = row;
   return columns;
-}
-
-/** Runs the kind's migrations from the row's version number up to the present one. */
-function migrate(row: ActorRow, kind: RegisteredKind): PersistedSnapshot {
-  let snapshot = JSON.parse(row.snapshot) as PersistedSnapshot;
-  const { version, migrate: migrations } = kind.definition;
-  const from = Number(row.version.split(".")[0]);
-  if (from > version) {
-    throw new Error(`it was written by version ${from}, this is version ${version}`);
-  }
-  for (let at = from; at < version; at++) {
-    const step = migrations?.[at];
-    if (step !== undefined) snapshot = structuredClone(step(snapshot)) as PersistedSnapshot;
-  }
-  return snapshot;
 }
 
 /** The `after` timers of the active states, with their delays. */

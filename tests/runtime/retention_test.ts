@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { assign, createMachine, setup } from "xstate";
 import { DrainingError, NotFoundError } from "../../actors/runtime/errors.ts";
 import { MemoryStore } from "../../actors/store/memory.ts";
+import type { PersistedSnapshot } from "../../actors/runtime/kind.ts";
 import type { FeedItem, System } from "../../actors/runtime/system.ts";
 import type { Address } from "../../actors/runtime/address.ts";
 import type {
@@ -246,10 +247,14 @@ Deno.test("at() says so where a past begins in a state that the definition does 
   await world.system.spawn("mover", "a", {});
   await world.system.send("mover:a", { type: "stay" });
   await world.system.send("mover:a", { type: "go" });
-  const { system } = await world.crash([{ name: "mover", version: 1, machine: second }]);
-  assertEquals((await system.at("mover:a", 4)).state, "new");
+  const lost = await world.crash([{ name: "mover", version: 1, machine: second }]);
+  assertEquals((await lost.system.at("mover:a", 4)).state, "new");
   const begins = "Cannot fold mover:a from revision 2, written by definition 1";
-  await assertRejects(() => system.at("mover:a", 3), NotFoundError, begins);
+  await assertRejects(() => lost.system.at("mover:a", 3), NotFoundError, begins);
+  // With a migration it knows what became of that state.
+  const migrate = { 1: (before: PersistedSnapshot) => ({ ...before, value: "new" }) };
+  const { system } = await lost.crash([{ name: "mover", version: 2, machine: second, migrate }]);
+  assertEquals((await system.at("mover:a", 2)).state, "new");
   await system.stop();
 });
 
