@@ -10,11 +10,11 @@ import { callersDirectory } from "./lib/callers_directory.ts";
 import { connect, CONNECTION, CONNECTION_CODES } from "./lib/connect.ts";
 import { followTask } from "./lib/follow_task.ts";
 import { onInterrupts } from "./lib/interrupts.ts";
-import { NEW_TASK_OPTIONS, NEW_VM, newTask } from "./lib/new_task.ts";
+import { NEW_TASK_OPTIONS, newTask } from "./lib/new_task.ts";
 import { createOutput, type Output, visibleLines, write } from "./lib/output.ts";
 import { resolveTaskId } from "./lib/resolve_id.ts";
 import { INTERRUPTED, TASK_CODES, taskExitCode } from "./lib/task_exit_code.ts";
-import { resolveVmId } from "./lib/vm_command.ts";
+import { resolveTaskVm } from "./lib/vm_command.ts";
 
 const SPEC = {
   name: "run",
@@ -51,9 +51,8 @@ if (import.meta.main) {
     const dependsOn = await Promise.all(
       options["depends-on"].map((id) => resolveTaskId(client, id)),
     );
-    const { vm } = options;
-    const known = vm === undefined || vm === NEW_VM ? vm : await resolveVmId(client, vm);
-    const body = newTask(positionals, { ...options, vm: known }, {
+    const vm = await resolveTaskVm(client, options.vm);
+    const body = newTask(positionals, { ...options, vm }, {
       cwd: callersDirectory(),
       dependsOn,
     });

@@ -2,6 +2,7 @@
 import type { Client } from "./client.ts";
 import { CONNECTION_CODES } from "./connect.ts";
 import { EXIT } from "./exit_codes.ts";
+import { NEW_VM } from "./new_task.ts";
 import { resolveIdOf } from "./subcommands.ts";
 import type { Vm } from "./vm_answers.ts";
 
@@ -20,6 +21,14 @@ const PASSING: readonly string[] = ["pending", "provisioning", "waking", "suspen
 /** The id of a VM from its id, its address or the beginning of either; `vm_` may be left out. */
 export function resolveVmId(client: Client, text: string): Promise<string> {
   return resolveIdOf(client, "vm", text);
+}
+
+/** What a task's `--vm` names: the id of a VM, or `new`. */
+export async function resolveTaskVm(
+  client: Client,
+  text: string | undefined,
+): Promise<string | undefined> {
+  return text === undefined || text === NEW_VM ? text : await resolveVmId(client, text);
 }
 
 export function vmPath(id: string, rest = ""): string {

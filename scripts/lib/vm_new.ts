@@ -1,6 +1,7 @@
 /** A new VM from the options of `deno task vm create`, as the server takes it. */
 import { UsageError } from "./args.ts";
 import { parseDuration } from "./durations.ts";
+import { parseMoment } from "./moments.ts";
 import { pairs } from "./pairs.ts";
 
 export const NEW_VM_OPTIONS = {
@@ -59,7 +60,7 @@ export function newVm(options: Options, now: number): { [field: string]: unknown
         (text) => parseSpan(text, "--notify-before"),
       ),
     }),
-    expireAt: read(options["expire-at"], (text) => parseMoment(text, now)),
+    expireAt: read(options["expire-at"], (text) => parseMoment(text, "--expire-at", now)),
     env: pairs(options.env, "--env"),
     labels: pairs(options.label, "--label"),
   };
@@ -91,17 +92,4 @@ function parseSize(text: string, name: string): number {
 /** In ms; null turns the timer off. */
 function parseSpan(text: string, name: string): number | null {
   return text === "never" ? null : parseDuration(text, name);
-}
-
-/** An instant as the API takes it, from one or from a span that begins now. */
-function parseMoment(text: string, now: number): string {
-  if (/^\d+[a-z]+$/.test(text)) {
-    return new Date(now + parseDuration(text, "--expire-at")).toISOString();
-  }
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text))) {
-    return new Date(text).toISOString();
-  }
-  throw new UsageError(
-    `Cannot use --expire-at "${text}": want a time such as 2030-01-31T18:00Z, or a span such as 8h`,
-  );
 }

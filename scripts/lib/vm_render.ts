@@ -1,5 +1,7 @@
 /** How VMs look to people: in lists, on their way, and in full. */
 import { showDuration } from "./durations.ts";
+import { type Fact, factsText, joined, section } from "./facts.ts";
+import { fromNow } from "./moments.ts";
 import { type Column, layOut, visible } from "./output.ts";
 import type { Condition, Vm } from "./vm_answers.ts";
 
@@ -31,16 +33,11 @@ export function progressOf({ state, conditions, error }: Vm): string {
 
 /** A VM in full: a line for each fact, its conditions and its tasks. */
 export function vmText(vm: Vm, now: number): string {
-  const facts = factsOf(vm, now).flatMap(([name, value]) =>
-    value === null || value === undefined || value === ""
-      ? []
-      : [`${name.padEnd(12)}${visible(value)}`]
-  );
-  return [
-    [vm.id, ...facts].join("\n"),
+  return joined(
+    factsText(vm.id, factsOf(vm, now)),
     section("Conditions", vm.conditions.length === 0 ? [] : layOut(vm.conditions, CONDITIONS)),
     section("Tasks", Object.entries(vm.tasks).map(([task, hold]) => visible(`${task}  ${hold}`))),
-  ].filter((text) => text !== "").join("\n\n");
+  );
 }
 
 const CONDITIONS: Column<Condition>[] = [
@@ -51,12 +48,10 @@ const CONDITIONS: Column<Condition>[] = [
   { title: "MESSAGE", value: ({ message }) => shortened(message) },
 ];
 
-type Fact = [name: string, value: string | null | undefined];
-
 function factsOf(vm: Vm, now: number): Fact[] {
   const { resources = {}, idle = {}, labels = {}, envNames = [], error, method, cleanup } = vm;
   const at = (time: string | null | undefined) =>
-    time ? `${time} (${relative(Date.parse(time), now)})` : null;
+    time ? `${time} (${fromNow(Date.parse(time), now)})` : null;
   const limits = Object.entries(resources).flatMap(([name, value]) =>
     value === null ? [] : [`${name} ${value}`]
   );
@@ -110,11 +105,7 @@ function nextText({ sleepAt, recycleAt, expireAt }: Vm, now: number): string | n
   ];
   const [first] = due.flatMap(([what, at]) => at ? [{ what, at: Date.parse(at) }] : [])
     .toSorted((left, right) => left.at - right.at);
-  return first === undefined ? null : `${first.what} ${relative(first.at, now)}`;
-}
-
-function relative(at: number, now: number): string {
-  return at >= now ? `in ${showDuration(at - now)}` : `${showDuration(now - at)} ago`;
+  return first === undefined ? null : `${first.what} ${fromNow(first.at, now)}`;
 }
 
 /** `projectCloned` as words. */
@@ -124,8 +115,4 @@ function wordsOf(type: string): string {
 
 function shortened(text: string): string {
   return text.length <= MAX_TITLE_CHARS ? text : `${text.slice(0, MAX_TITLE_CHARS - 1)}…`;
-}
-
-function section(title: string, lines: readonly string[]): string {
-  return lines.length === 0 ? "" : [title, ...lines.map((line) => `  ${line}`)].join("\n");
 }
