@@ -35,11 +35,17 @@ function stepSentence(context: GoalContext, { kind, task, stopped }: GoalStep): 
     last: `Its deadline has passed: ${task} leaves things in order`,
     audit: `${task} checks whether the objective is reached, as ${claimant(context)} claims`,
   }[kind];
-  const called = stopped === null ? "" : `; it is called off: ${STOPS[stopped]}`;
-  const claimed = kind === "iteration" && context.claim !== null
-    ? `; ${claimant(context)} claims that the objective is reached: ${decision(context)}`
-    : "";
-  return work + called + claimed;
+  if (stopped !== null) return `${work}; it is called off: ${STOPS[stopped]}`;
+  return kind === "iteration" ? work + afterwards(context) : work;
+}
+
+/** What follows the iteration that is underway, where it is not just the next. */
+function afterwards(context: GoalContext): string {
+  const { claim, delay } = context;
+  if (claim !== null) {
+    return `; ${claim.by} claims that the objective is reached: ${decision(context)}`;
+  }
+  return delay === null ? "" : `; then it ${lowered(delaySentence(context))}`;
 }
 
 const STOPS = {

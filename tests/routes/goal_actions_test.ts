@@ -6,14 +6,16 @@ const iso = (at: number) => new Date(at).toISOString();
 Deno.test("POST /v1/goals/{id}/delay lets it wait, and ends the wait", async () => {
   await using world = await openGoalWorld();
   const id = underway(await world.goal({ audit: "none" }));
-  await world.json("POST", "/v1/goals/goal_1/delay", {
+  const asked = await world.json("POST", "/v1/goals/goal_1/delay", {
     body: { seconds: 300, reason: "the build runs" },
   });
+  const wait = `waits until ${iso(START + 300_000)}: the build runs`;
+  assertEquals(asked.why, `task:${id} works on iteration 1; then it ${wait}`);
   await world.json("POST", `/v1/tasks/${id}/cancel`, { body: {} });
   const goal = await world.shown();
   assertEquals([goal.state, goal.status], ["active.delayed", "active"]);
   assertEquals(goal.delay, { endsAt: iso(START + 300_000), reason: "the build runs" });
-  assertEquals(goal.why, `Waits until ${iso(START + 300_000)}: the build runs`);
+  assertEquals(goal.why, `W${wait.slice(1)}`);
   const on = await world.json("POST", "/v1/goals/goal_1/delay", { body: { seconds: 0 } });
   assertEquals([on.state, on.iteration, on.delay], ["active.iterating", 2, null]);
 });
