@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { copyCheckout } from "../testing/checkout.ts";
 import { eventually } from "../testing/processes.ts";
-import { blocksOf, Reader } from "./document.ts";
+import { blocksOf, missingOf, Reader } from "./document.ts";
 
 const PAGE = new URL("../../docs/add_a_kind.md", import.meta.url);
 /** Longest wait for a deployment to end. */
 const END_MS = 20_000;
 
-const missing = ["sh", "git", "curl"].filter((program) => !isThere(program));
+const missing = missingOf(["sh", "git", "curl"]);
 const skipped = missing.length === 0 ? "" : ` (skipped: no ${missing.join(", ")})`;
 
 Deno.test({
@@ -55,13 +55,3 @@ Deno.test({
     assert(drawn.includes("deployment_underway_working"));
   },
 });
-
-function isThere(program: string): boolean {
-  try {
-    new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync();
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}

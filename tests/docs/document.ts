@@ -32,6 +32,11 @@ export function blocksOf(markdown: string): Block[] {
   );
 }
 
+/** Those of the programs that this machine lacks; a page that uses one cannot be carried out. */
+export function missingOf(programs: readonly string[]): string[] {
+  return programs.filter((program) => !isThere(program));
+}
+
 /** Where a page is carried out: a checkout and a data directory of its own. */
 export class Reader implements AsyncDisposable {
   /** Where its server listens. */
@@ -139,6 +144,16 @@ async function isReady(address: string): Promise<boolean> {
     return response.ok;
   } catch (error) {
     if (error instanceof TypeError) return false;
+    throw error;
+  }
+}
+
+function isThere(program: string): boolean {
+  try {
+    new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
 }
