@@ -1,6 +1,7 @@
 /** Why a goal is where it is, as one sentence for people. */
 import type { GoalContext, GoalStep } from "../machines/goal_context.ts";
 import { isoOf } from "../machines/lib/times.ts";
+import { taskAddress } from "../machines/task_context.ts";
 
 /** `state` is the goal's; `holder` is who holds the session that it waits for, where it is known. */
 export function whyOf(context: GoalContext, state: string, holder?: string | null): string {
@@ -43,7 +44,7 @@ function stepSentence(context: GoalContext, { kind, task, stopped }: GoalStep): 
 function afterwards(context: GoalContext): string {
   const { claim, delay } = context;
   if (claim !== null) {
-    return `; ${claim.by} claims that the objective is reached: ${decision(context)}`;
+    return `; ${claimant(context)} claims that the objective is reached: ${decision(context)}`;
   }
   return delay === null ? "" : `; then it ${lowered(delaySentence(context))}`;
 }
@@ -67,8 +68,12 @@ function becauseOf({ guard: { findings } }: GoalContext): string {
   return `; the last audit found: ${first}${more}`;
 }
 
-function claimant({ claim }: GoalContext): string {
-  return claim?.by ?? "nobody";
+/** Who claims that it is reached. Of the goal's own iterations their number says enough. */
+function claimant({ id, claim }: GoalContext): string {
+  const by = claim?.by ?? "nobody";
+  const own = `${taskAddress(`task_${id}`)}_iteration_`;
+  const [number] = by.startsWith(own) ? by.slice(own.length).split("_") : [];
+  return number === undefined ? by : `iteration ${number}`;
 }
 
 function delaySentence({ delay }: GoalContext): string {
@@ -76,14 +81,15 @@ function delaySentence({ delay }: GoalContext): string {
   return `Waits until ${isoOf(delay.until)}${delay.reason ? `: ${delay.reason}` : ""}`;
 }
 
-function pauseSentence({ paused, claim, plan }: GoalContext): string {
+function pauseSentence(context: GoalContext): string {
+  const { paused, claim, plan } = context;
   if (paused === null) return "Is paused";
   const { reason, detail } = paused;
   const why = reason === "person"
     ? `Paused by a person${detail ? `: ${detail}` : ""}`
     : `Paused by itself: ${detail ?? reason}`;
   if (claim === null || plan.audit === null) return why;
-  return `${why}; when it is resumed, an audit decides what ${claim.by} claims`;
+  return `${why}; when it is resumed, an audit decides what ${claimant(context)} claims`;
 }
 
 function endSentence(context: GoalContext, state: string): string {

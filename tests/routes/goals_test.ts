@@ -149,7 +149,7 @@ Deno.test("A goal whose claim an audit confirms is complete, over HTTP alone", a
   const { by, ...claim } = goal.claim as { by: string };
   assertMatch(by, /^task:task_goal_1_iteration_1/);
   assertEquals(claim, { claimedAt: iso(START), summary: "All green" });
-  assertEquals(goal.why, `Reached: an audit has confirmed what ${by} claims`);
+  assertEquals(goal.why, "Reached: an audit has confirmed what iteration 1 claims");
   assertEquals([goal.findings, goal.endedAt], [[], iso(START)]);
 });
 

@@ -54,7 +54,7 @@ Deno.test("goal create --watch follows a goal through its audits to its end", as
     "complete",
   ]);
   assertStringIncludes(stdout, "the audit found: A line is missing");
-  assertMatch(told.at(-1) ?? "", /Reached: an audit has confirmed what task:\S+ claims$/);
+  assertMatch(told.at(-1) ?? "", /Reached: an audit has confirmed what iteration 3 claims$/);
   const [shown] = JSON.parse((await goal("ls", "--json", "--status", "complete")).stdout);
   assertEquals([shown.audits, shown.spent.tokens], [2, 30]);
   assertEquals((await Deno.readTextFile(`${server.home}/done.txt`)).trim().split("\n").length, 3);
