@@ -16,9 +16,12 @@ import {
   runTemplateOf,
 } from "./run_template.ts";
 import type { ScheduleBody } from "./schedule_body.ts";
-import { checkExpiry, ruleOf, sameRuleOf } from "./schedule_rule.ts";
+import { checkExpiry, ruleOf } from "./schedule_rule.ts";
 
 const WITHIN = "/task";
+
+/** What is in force, and from when its interval counts, ms since the epoch. */
+type InForce = { readonly plan: SchedulePlan; readonly anchor: number };
 
 /**
  * What the machine gets. Throws the problem that says what is wrong. What is as it was `before` may
@@ -27,15 +30,17 @@ const WITHIN = "/task";
 export async function planOf(
   api: Api,
   { schedule, task, ...policies }: ScheduleBody,
-  before?: SchedulePlan,
+  before?: InForce,
 ): Promise<SchedulePlan> {
   const now = api.config.clock.now();
-  const same = before && sameRuleOf(schedule, before.rule);
-  const rule = same ?? ruleOf(schedule, now);
-  const isSameExpiry = before !== undefined && before.expiresAt === policies.expiresAt;
-  if (same === undefined || !isSameExpiry) checkExpiry(rule, policies.expiresAt, now);
+  const rule = ruleOf(schedule, now, before?.plan.rule);
+  const isSameRule = before !== undefined && rule === before.plan.rule;
+  if (!isSameRule || policies.expiresAt !== before.plan.expiresAt) {
+    const anchor = isSameRule ? before.anchor : now;
+    checkExpiry(rule, policies.expiresAt, { now, anchor });
+  }
   checkTexts(task);
-  const template = before && templateOf(before);
+  const template = before && templateOf(before.plan);
   const given = template === undefined ? {} : { before: template };
   return {
     ...policies,

@@ -2,6 +2,7 @@
  * When a schedule is due, as callers say it: read, and checked. Every fault is one problem,
  * `invalid-schedule`. What a rule means is in `machines/lib/schedule_rule.ts`.
  */
+import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import type { JsonObject } from "../actors/runtime/json.ts";
 import {
@@ -62,17 +63,16 @@ export const RuleField = z.unknown().openapi({
   ],
 });
 
-/** The rule in a body's field `schedule`. Throws the problem that says what is wrong with it. */
-export function ruleOf(value: unknown, now: number): ScheduleRule {
+/**
+ * The rule in a body's field `schedule`. Throws the problem that says what is wrong with it. One
+ * that is as it was `before` is that very one, even where its time has passed.
+ */
+export function ruleOf(value: unknown, now: number, before?: ScheduleRule): ScheduleRule {
   const rule = read(value, now);
+  if (before !== undefined && isDeepStrictEqual(rule, before)) return before;
   const faults = ruleFaults(rule, now);
   if (faults.length > 0) throw refusal(faults.map(({ field, detail }) => fault(field, detail)));
   return rule;
-}
-
-/** The same for one that was in force before: its time may have passed since. */
-export function sameRuleOf(value: unknown, before: ScheduleRule): ScheduleRule | undefined {
-  return JSON.stringify(value) === JSON.stringify(before) ? before : undefined;
 }
 
 /** Whether a patch of a rule asks for another form than the rule has. */
@@ -81,10 +81,14 @@ export function isOtherForm(rule: ScheduleRule, change: unknown): boolean {
   return FORMS.some((form) => form in change && !(form in rule));
 }
 
-/** Throws where nothing can be due before it expires. */
-export function checkExpiry(rule: ScheduleRule, expiresAt: number | null, now: number): void {
+/** Throws where nothing is due before it expires. `anchor`: from when an interval counts. */
+export function checkExpiry(
+  rule: ScheduleRule,
+  expiresAt: number | null,
+  { now, anchor }: { now: number; anchor: number },
+): void {
   if (expiresAt === null) return;
-  const first = "at" in rule ? rule.at : nextSlot(rule, now, { anchor: now });
+  const first = "at" in rule ? rule.at : nextSlot(rule, now, { anchor });
   const detail = expiresAt <= now
     ? `Cannot expire at ${iso(expiresAt)}: that is past`
     : first !== null && first > expiresAt

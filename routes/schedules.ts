@@ -146,12 +146,9 @@ async function patch(
   const record = await system.get(address, { unredacted: true });
   checkMayChange(record, callerOf(c), "change");
   const { changes, expectRevision = record.revision } = readPatch(raw.text, match);
-  const { plan } = asSchedule(record.context);
-  const merged = merge(plan, changes);
-  const event = {
-    type: "schedule.configure",
-    plan: await planOf(api, parseInput(ScheduleBody, merged, "body"), plan),
-  };
+  const inForce = asSchedule(record.context);
+  const body = parseInput(ScheduleBody, merge(inForce.plan, changes), "body");
+  const event = { type: "schedule.configure", plan: await planOf(api, body, inForce) };
   await system.send(address, event, { expectRevision });
   return scheduleAnswer(await system.get(address));
 }

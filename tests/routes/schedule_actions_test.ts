@@ -1,5 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { createApp } from "../../routes/app.ts";
 import { HOUR, MINUTE, openScheduleWorld, type ScheduleWorld } from "./schedule_world.ts";
+import { partOfSystem } from "./support.ts";
 
 const PATH = "/v1/schedules/schedule_1";
 
@@ -206,4 +208,18 @@ Deno.test("a job of the server's own is paused, resumed and run, never changed o
   assertEquals(last.result, "done");
   const headers = AS("agent-1", "system");
   await world.refused("POST", `${path}/pause`, { body: {}, headers, status: 403 });
+});
+
+Deno.test("pages of an allowed origin may name the caller", async () => {
+  const app = createApp(partOfSystem({}), { corsOrigins: ["https://example.com"] });
+  const headers = {
+    origin: "https://example.com",
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "x-holdfast-caller,x-holdfast-scope",
+  };
+  const answer = await app.request("/v1/schedules", { method: "OPTIONS", headers });
+  assertMatch(
+    answer.headers.get("access-control-allow-headers") ?? "",
+    /x-holdfast-caller,x-holdfast-scope/,
+  );
 });

@@ -134,9 +134,21 @@ Deno.test("PATCH /v1/schedules/{id} leaves alone what has had its time", async (
   await world.json("POST", "/v1/vms/vm_1/recycle", { body: {} });
   const { name, pausedReason } = await world.json("PATCH", PATH, { body: { name: "Done" } });
   assertEquals([name, pausedReason], ["Done", "finished"]);
+  await world.json("PATCH", PATH, { body: { schedule: { at: "2030-01-01T00:10:00Z" } } });
   const again = { schedule: { at: "2030-01-01T00:15:00Z" } };
   const { detail } = await world.refused("PATCH", PATH, { body: again, status: 400 });
   assertMatch(detail, /past/);
+});
+
+Deno.test("PATCH /v1/schedules/{id}: an expiry may come before the interval's next but one", async () => {
+  await using world = await openScheduleWorld();
+  await world.schedule();
+  await world.clock.advance(50 * MINUTE);
+  const expire = (expiresAt: string) => ({ body: { expiresAt } });
+  const { nextRunAt } = await world.json("PATCH", PATH, expire("2030-01-01T01:10:00Z"));
+  assertEquals(nextRunAt, "2030-01-01T01:00:00.000Z");
+  const early = { ...expire("2030-01-01T00:55:00Z"), status: 400 };
+  assertMatch((await world.refused("PATCH", PATH, early)).detail, /first slot is 2030-01-01T01:00/);
 });
 
 Deno.test("PATCH /v1/schedules/{id}: a new VM is made of what the old one had, as far as that stays", async () => {
