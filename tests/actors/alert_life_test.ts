@@ -201,4 +201,36 @@ Deno.test("the watchdog looks at who sleeps a page a round, and finds who is los
   assertEquals(last?.result, "Looked at 201 actors and found 0 alerts; 0 raised, 0 receded");
   await alerts.pass(3 * MINUTE);
   assertEquals(alerts.told.map(({ address }) => address), ["probe:p999"]);
+  // While its rounds pass by others, it sees that this one is still lost.
+  for (let minute = 0; minute < 6; minute++) {
+    await alerts.pass(MINUTE);
+    assertEquals((await alerts.alerts()).map(({ state }) => state), ["raised"]);
+  }
+});
+
+Deno.test("the watchdog takes nothing back of which it may not have read all, and raises a thousand at most", async () => {
+  const alerts = await AlertStage.start();
+  const { stage } = alerts;
+  // Between two rounds.
+  await alerts.pass(4.5 * MINUTE);
+  /** As many timers as are read at once, of actors of each round's own. */
+  const late = (round: number) =>
+    Array.from({ length: 200 }, (_, timer) => {
+      return { address: `probe:${round}-${timer}`, timer: "later", dueAt: 0 };
+    });
+  const look = async (timers: ReturnType<typeof late>): Promise<string> => {
+    Object.assign(stage.system, { overdue: () => Promise.resolve(timers) });
+    await alerts.pass(MINUTE);
+    const { context } = await stage.during(stage.system.get("schedule:system_watchdog"));
+    return asSchedule(context).last?.result ?? "";
+  };
+  for (let round = 0; round < 5; round++) await look(late(round));
+  assertEquals(
+    await look(late(5)),
+    "Looked at 1 actors and found 200 alerts; 0 raised, 0 receded; 200 not raised, since 1000 hold",
+  );
+  assertEquals(
+    await look(late(5).slice(1)),
+    "Looked at 1 actors and found 199 alerts; 0 raised, 1000 receded; 199 not raised, since 1000 hold",
+  );
 });

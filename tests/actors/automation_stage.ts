@@ -10,7 +10,7 @@ import {
 import { createGateKind } from "../../actors/gate.ts";
 import { createGoalKind } from "../../actors/goal.ts";
 import type { Notification } from "../../actors/notify.ts";
-import type { ActorRecord, EventInput } from "../../actors/runtime/kind.ts";
+import type { ActorRecord, EventInput, KindDefinition } from "../../actors/runtime/kind.ts";
 import type { Receipt } from "../../actors/runtime/system.ts";
 import { asSchedule, createScheduleKind, type RunJob } from "../../actors/schedule.ts";
 import { asGoal } from "../../actors/goal.ts";
@@ -43,6 +43,8 @@ export class AutomationStage {
   readonly notifications: Notification[] = [];
   /** What the worker makes of an attempt. */
   work: (input: ExecutorInput) => Work = () => ({});
+  /** Beside tasks, gates, schedules and goals. */
+  moreKinds: KindDefinition[] = [];
   runJob: RunJob = () => Promise.resolve({ summary: "done" });
 
   static async start(): Promise<AutomationStage> {
@@ -64,6 +66,7 @@ export class AutomationStage {
       createGateKind(),
       createScheduleKind({ runJob, notify }),
       createGoalKind({ notify }),
+      ...this.moreKinds,
     ];
     await this.stage.boot();
   }

@@ -254,3 +254,22 @@ Deno.test("watchdog finds a child whose parent has ended", async () => {
     "orphaned job.child:a~2~0: It goes on, though its parent job:a is done",
   ]);
 });
+
+Deno.test("watchdog says nothing of an actor that goes on while it is looked at", async () => {
+  const watched = await Watched.start();
+  await watched.spawn("a");
+  const { system } = watched.world;
+  const { unattended } = system;
+  Object.assign(system, {
+    unattended: async (addresses: string[]) => {
+      const found = await unattended(addresses);
+      await system.send("job:a", { type: "sleep" });
+      await system.send("job:a", { type: "lose" });
+      return found;
+    },
+  });
+  assertEquals(await watched.find(), []);
+  Object.assign(system, { unattended });
+  await watched.look();
+  assertEquals((await watched.raised()).length, 1);
+});
