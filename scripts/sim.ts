@@ -5,19 +5,18 @@
  */
 import { runCampaign } from "../tests/simulation/campaign.ts";
 import { CRASH_POINTS, type CrashPoint } from "../tests/simulation/coverage.ts";
+import { simulateGoals } from "../tests/simulation/goal_simulate.ts";
 import { KIND_NAMES, type KindName } from "../tests/simulation/kinds.ts";
 import { type Aim, commandOf, FAULTS, type Plan, planOf } from "../tests/simulation/plan.ts";
 import { shrink } from "../tests/simulation/shrink.ts";
 import { type Result, simulate } from "../tests/simulation/simulate.ts";
-import { simulateVms, type VmResult } from "../tests/simulation/vm_simulate.ts";
+import { simulateVms } from "../tests/simulation/vm_simulate.ts";
 import { type Arguments, runScript, UsageError } from "./lib/args.ts";
 import { EXIT } from "./lib/exit_codes.ts";
 import { createOutput, type Output } from "./lib/output.ts";
 
 /** Seeds, unless somebody says how many. */
 const SEEDS = 1_000;
-/** One simulation of two weeks with VMs, for so many seeds of the runtime. */
-const SEEDS_PER_VM_SEED = 250;
 /** Transitions and crashes that are listed when they are missing. */
 const SHOWN = 20;
 
@@ -29,6 +28,7 @@ const SPEC = {
     from: { type: "integer", value: "SEED", help: "The first of them (1)" },
     seed: { type: "integer", value: "SEED", help: "This seed alone" },
     vms: { type: "boolean", help: "VMs alone; with --seed: their simulation of that seed" },
+    goals: { type: "boolean", help: "Goals alone; with --seed: their simulation of that seed" },
     kinds: { type: "string", value: "NAMES", help: "With --seed: these kinds, joined by commas" },
     events: { type: "integer", value: "N", help: "With --seed: events of each user, at most" },
     without: { type: "string", value: "FAULTS", help: `With --seed: without ${FAULTS.join()}` },
@@ -45,15 +45,56 @@ const SPEC = {
     "deno task sim --seeds 2000",
     "deno task sim --seed 42 --verbose",
     "deno task sim --vms --seeds 10",
+    "deno task sim --goals --seeds 500",
   ],
 } as const;
+
+/** A simulation of some of the server's kinds, beside those of the runtime. */
+type Part = {
+  title: string;
+  /** One simulation of it for so many seeds of the runtime. */
+  seedsPerSeed: number;
+  simulate(seed: number, print?: (line: string) => void): Promise<PartResult>;
+};
+
+type PartResult = {
+  seed: number;
+  violation: Error | undefined;
+  trace: string[];
+  /** What there was, by name. */
+  counts: { readonly [name: string]: number };
+};
+
+/** By the option that asks for it alone. */
+const PARTS: { readonly [Name in "vms" | "goals"]: Part } = {
+  vms: {
+    title: "VMs, two weeks each",
+    seedsPerSeed: 250,
+    async simulate(seed, print) {
+      const { vms, tasks, events, processes, ...result } = await simulateVms(seed, print);
+      return { ...result, counts: { VMs: vms, tasks, events, processes } };
+    },
+  },
+  goals: {
+    title: "Goals",
+    seedsPerSeed: 2,
+    async simulate(seed, print) {
+      const { goals, iterations, events, processes, ...result } = await simulateGoals(seed, print);
+      return { ...result, counts: { goals, iterations, events, processes } };
+    },
+  },
+};
+
+type PartName = keyof typeof PARTS;
+const PART_NAMES = Object.keys(PARTS) as PartName[];
 
 type Options = Arguments<typeof SPEC>["options"];
 
 if (import.meta.main) {
   await runScript(SPEC, async ({ options }) => {
     const output = createOutput(options);
-    if (options.vms) return await simulateVmsOnly(options, output);
+    const part = PART_NAMES.find((name) => options[name]);
+    if (part !== undefined) return await simulatePartOnly(part, options, output);
     if (options.seed === undefined) return await simulateMany(options, output);
     return await simulateOne(planFrom(options, options.seed), options, output);
   });
@@ -71,11 +112,22 @@ async function simulateMany({ seeds, from, json }: Options, output: Output): Pro
     report(await shrink(failure), output);
     return EXIT.failed;
   }
-  const vmRange = { from: range.from, count: Math.ceil(range.count / SEEDS_PER_VM_SEED) };
-  const vms = await simulateVmSeeds(vmRange, output);
-  if (vms.failure !== undefined) return EXIT.failed;
+  const parts: string[] = [];
+  for (const name of PART_NAMES) {
+    const partRange = { ...range, count: Math.ceil(range.count / PARTS[name].seedsPerSeed) };
+    const { failure, summary } = await simulatePart(name, partRange, { output });
+    if (failure !== undefined) return EXIT.failed;
+    parts.push(summary);
+  }
   output.result(
-    { ...counts, vmSeeds: vmRange.count, seconds, violation: null, crashes, edges },
+    {
+      ...counts,
+      parts,
+      seconds,
+      violation: null,
+      crashes,
+      edges,
+    },
     () =>
       [
         `${counts.seeds} seeds and ${counts.aimed} aimed runs: ${counts.events} events, ` +
@@ -84,51 +136,57 @@ async function simulateMany({ seeds, from, json }: Options, output: Output): Pro
         ...listed(crashes.missing.map(({ situation, point }) => `${situation} @ ${point}`)),
         `Transitions: ${edges.hit} of ${edges.all}`,
         ...listed(edges.missing),
-        vms.summary,
+        ...parts,
       ].join("\n"),
   );
   return EXIT.ok;
 }
 
-async function simulateVmsOnly(options: Options, output: Output): Promise<number> {
-  const { seed, seeds, from, verbose } = options;
+async function simulatePartOnly(
+  name: PartName,
+  { seed, seeds, from, verbose }: Options,
+  output: Output,
+): Promise<number> {
   const range = seed === undefined
-    ? { from: from ?? 1, count: seeds ?? SEEDS / SEEDS_PER_VM_SEED }
+    ? { from: from ?? 1, count: seeds ?? SEEDS / PARTS[name].seedsPerSeed }
     : { from: seed, count: 1 };
   const print = (line: string) => output.line({ happened: line }, line);
-  const { failure, summary } = await simulateVmSeeds(range, output, verbose ? print : undefined);
+  const ports = verbose ? { output, print } : { output };
+  const { failure, summary } = await simulatePart(name, range, ports);
   if (failure !== undefined) return EXIT.failed;
   output.result({ seeds: range.count, violation: null }, () => summary);
   return EXIT.ok;
 }
 
-/** Simulates VMs seed after seed; ends with the first promise that is broken, and reports it. */
-async function simulateVmSeeds(
+/** Simulates a part seed after seed; ends with the first promise that is broken, and reports it. */
+async function simulatePart(
+  name: PartName,
   { from, count }: { from: number; count: number },
-  output: Output,
-  print?: (line: string) => void,
-): Promise<{ failure?: VmResult; summary: string }> {
-  const sum = { vms: 0, tasks: 0, events: 0, processes: 0 };
+  { output, print }: { output: Output; print?: (line: string) => void },
+): Promise<{ failure?: PartResult; summary: string }> {
+  const { title, simulate } = PARTS[name];
+  const sum = new Map<string, number>();
   for (let seed = from; seed < from + count; seed++) {
-    output.progress(`VMs, seed ${seed}`);
-    const result = await simulateVms(seed, print);
-    for (const name of ["vms", "tasks", "events", "processes"] as const) sum[name] += result[name];
+    output.progress(`${title}, seed ${seed}`);
+    const result = await simulate(seed, print);
+    for (const [what, number] of Object.entries(result.counts)) {
+      sum.set(what, (sum.get(what) ?? 0) + number);
+    }
     if (result.violation === undefined) continue;
     output.progress("");
-    reportVms(result, output);
+    reportPart(name, result, output);
     return { failure: result, summary: "" };
   }
   output.progress("");
-  const summary = `VMs: ${count} times two weeks, ${sum.vms} VMs, ${sum.tasks} tasks, ` +
-    `${sum.events} events, ${sum.processes} processes, no promise broken`;
-  return { summary };
+  const seen = [...sum].map(([what, number]) => `${number} ${what}`).join(", ");
+  return { summary: `${title}: ${count} seeds, ${seen}, no promise broken` };
 }
 
-function reportVms({ seed, violation, trace }: VmResult, output: Output): void {
-  const command = `deno task sim --vms --seed ${seed} --verbose`;
+function reportPart(name: PartName, { seed, violation, trace }: PartResult, output: Output): void {
+  const command = `deno task sim --${name} --seed ${seed} --verbose`;
   output.result({ seed, violation: violation?.message, trace, command }, () =>
     [
-      `Seed ${seed} breaks a promise about VMs:`,
+      `${PARTS[name].title}: seed ${seed} breaks a promise:`,
       `  ${violation?.message}`,
       `The last ${trace.length} happenings:`,
       ...trace.map((line) => `  ${line}`),
