@@ -8,6 +8,8 @@ import { CRASH_POINTS, type CrashPoint } from "../tests/simulation/coverage.ts";
 import { simulateGoals } from "../tests/simulation/goal_simulate.ts";
 import { KIND_NAMES, type KindName } from "../tests/simulation/kinds.ts";
 import { type Aim, commandOf, FAULTS, type Plan, planOf } from "../tests/simulation/plan.ts";
+import { Calendar } from "../tests/simulation/schedule_calendar.ts";
+import { simulateSchedules } from "../tests/simulation/schedule_simulate.ts";
 import { shrink } from "../tests/simulation/shrink.ts";
 import { type Result, simulate } from "../tests/simulation/simulate.ts";
 import { simulateVms } from "../tests/simulation/vm_simulate.ts";
@@ -28,6 +30,7 @@ const SPEC = {
     from: { type: "integer", value: "SEED", help: "The first of them (1)" },
     seed: { type: "integer", value: "SEED", help: "This seed alone" },
     vms: { type: "boolean", help: "VMs alone; with --seed: their simulation of that seed" },
+    schedules: { type: "boolean", help: "Schedules alone; with --seed: of that seed" },
     goals: { type: "boolean", help: "Goals alone; with --seed: their simulation of that seed" },
     kinds: { type: "string", value: "NAMES", help: "With --seed: these kinds, joined by commas" },
     events: { type: "integer", value: "N", help: "With --seed: events of each user, at most" },
@@ -46,6 +49,7 @@ const SPEC = {
     "deno task sim --seed 42 --verbose",
     "deno task sim --vms --seeds 10",
     "deno task sim --goals --seeds 500",
+    "deno task sim --schedules --seeds 2000",
   ],
 } as const;
 
@@ -65,14 +69,28 @@ type PartResult = {
   counts: { readonly [name: string]: number };
 };
 
+/** Shared by all seeds: what it has worked out it keeps. */
+const calendar = new Calendar();
+
 /** By the option that asks for it alone. */
-const PARTS: { readonly [Name in "vms" | "goals"]: Part } = {
+const PARTS: { readonly [Name in "vms" | "schedules" | "goals"]: Part } = {
   vms: {
     title: "VMs, two weeks each",
     seedsPerSeed: 250,
     async simulate(seed, print) {
       const { vms, tasks, events, processes, ...result } = await simulateVms(seed, print);
       return { ...result, counts: { VMs: vms, tasks, events, processes } };
+    },
+  },
+  schedules: {
+    title: "Schedules",
+    seedsPerSeed: 2,
+    async simulate(seed, print) {
+      const options = print === undefined ? { calendar } : { calendar, print };
+      const { slots, runs, crashes, ...result } = await simulateSchedules(seed, options);
+      // The server dies in each.
+      const counts = { "crash runs": crashes > 0 ? 1 : 0, slots, runs, crashes };
+      return { ...result, counts };
     },
   },
   goals: {
