@@ -26,6 +26,11 @@ const SPEC = {
   ],
   options: {
     ...PLAN_OPTIONS,
+    id: {
+      type: "string",
+      value: "ID",
+      help: "goal_ and up to 28 characters, if it is to be yours",
+    },
     scope: { type: "string", value: "NAME", help: "One goal at a time works in it (default)" },
     session: { type: "string", value: "NAME", help: "The session of all iterations" },
     agent: { type: "string", value: "NAME", help: "Which agent works on it" },
@@ -45,9 +50,10 @@ export const createCommand = subcommand(SPEC, async ({ options, positionals }) =
   checkObjective(command);
   const client = connect(options);
   const output = createOutput(options);
-  const { scope, session, agent, vm } = options;
+  const { id, scope, session, agent, vm } = options;
   const known = vm === undefined || vm === NEW_VM ? vm : await resolveVmId(client, vm);
   const goal = await client.post("/v1/goals", {
+    id,
     objective,
     scope,
     session,
