@@ -112,6 +112,9 @@ function read(value: unknown, now: number): ScheduleRule {
     const [{ field, detail } = { field: "", detail: "" }] = ruleFaults(value as ScheduleRule, now);
     throw refusal([form === undefined ? { pointer: POINTER, detail } : fault(field, detail)]);
   }
+  if (form !== "cron" && "timezone" in value) {
+    throw refusal([fault("timezone", `goes with cron alone, and this is ${form}`)]);
+  }
   const { data, error } = Forms[form].safeParse(value);
   if (data !== undefined) return data;
   throw refusal(faultsOf(error, "body").map((found) => under(found)));

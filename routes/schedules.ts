@@ -158,8 +158,10 @@ function readPatch(
   text: string,
   match: number | undefined,
 ): { changes: JsonObject; expectRevision?: number } {
-  const { expectedRevision, ...changes } = parseInput(SchedulePatchObject, parseJson(text), "body");
-  const fixed = Object.keys(changes).filter((field) => !PATCHABLE.includes(field));
+  const given = parseJson(text);
+  const { expectedRevision, ...changes } = parseInput(SchedulePatchObject, given, "body");
+  const fixed = Object.keys(given as object)
+    .filter((field) => field !== "expectedRevision" && !PATCHABLE.includes(field));
   if (fixed.length > 0) throw invalidInput(fixed.map(notChangeable));
   if (match !== undefined && expectedRevision !== undefined && match !== expectedRevision) {
     const detail = `is ${expectedRevision}, but If-Match names ${match}`;

@@ -96,6 +96,7 @@ const REFUSED: readonly [unknown, number, string, readonly string[]][] = [
   [{ id: "schedule_2", createdBy: "x" }, 422, "invalid", ["/id", "/createdBy"]],
   [{ scope: "web", counts: { runs: 0 } }, 422, "invalid", ["/scope", "/counts"]],
   [{ nextRunAt: null, nonsense: 1 }, 422, "invalid", ["/nextRunAt", "/nonsense"]],
+  ['{"__proto__": {"name": "x"}}', 422, "invalid", ["/__proto__"]],
   [{ task: { startAt: 1 } }, 422, "invalid", ["/task/startAt"]],
   [{ name: null }, 422, "invalid", ["/name"]],
   [{ task: { command: null } }, 422, "invalid", ["/task/command"]],

@@ -108,7 +108,7 @@ Deno.test("POST /v1/schedules: each run gets a VM of its own, made with the work
   const made = await world.schedule({ task });
   const shown = (made.task as { vm: Record<string, unknown> }).vm;
   assertEquals([shown.provider, shown.title, shown.envNames], ["process", "Mine", ["TOKEN"]]);
-  assertEquals(JSON.stringify(made).includes("s3cret"), false);
+  assertEquals("env" in shown || JSON.stringify(made).includes("s3cret"), false);
   await world.clock.advance(HOUR);
   const { run } = await world.json("GET", "/v1/schedules/schedule_1") as { run: { task: string } };
   const record = await world.system.get(run.task);
@@ -192,7 +192,7 @@ const REFUSED: readonly [object, number, string, string, RegExp][] = [
     400,
     "invalid-schedule",
     "/schedule/timezone",
-    /./,
+    /cron alone/,
   ],
   [{ schedule: { cron: "@daily" } }, 400, "invalid-schedule", "/schedule/timezone", /IANA/],
   [
