@@ -55,7 +55,9 @@ export const SchedulePatch = z.looseObject({
   expectedRevision: z.int().min(0).optional()
     .openapi({ description: "The revision that is to be changed, as `If-Match` names it" }),
   name: Name.optional(),
-  schedule: RuleField.optional().openapi({ description: "Another form takes the place of the one there" }),
+  schedule: RuleField.optional().openapi({
+    description: "Another form takes the place of the one there",
+  }),
   overlap: overlap.nullable().optional(),
   catchUp: catchUp.nullable().optional(),
   maxRuns: maxRuns.optional(),
