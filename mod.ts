@@ -108,6 +108,18 @@ export {
 } from "./actors/runtime/errors.ts";
 
 export { createTaskKind, type TaskKindOptions } from "./actors/task.ts";
+export { createScheduleKind, type RunJob, type ScheduleKindOptions } from "./actors/schedule.ts";
+export type { JobInput, JobReport } from "./machines/schedule_events.ts";
+export {
+  createSystemJobs,
+  type SystemJob,
+  type SystemJobReport,
+  type SystemJobRun,
+  type SystemJobs,
+  type SystemJobsHost,
+} from "./actors/system_jobs.ts";
+export { type AlertKindOptions, createAlertKind } from "./actors/alert.ts";
+export { createWatchdog, type WatchdogParts } from "./actors/watchdog.ts";
 export {
   type CommandExecutor,
   type CommandExecutorOptions,

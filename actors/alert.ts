@@ -7,7 +7,9 @@ import { topOf } from "./state_value.ts";
 
 export const ALERT_KIND = "alert";
 
+/** What alerts are made with. */
 export type AlertKindOptions = {
+  /** Told of each alert, and again while it holds; at least once each time. */
   notify?: Notify;
   /** Takes secrets out of a text. */
   redact?: (text: string) => string;

@@ -37,6 +37,7 @@ type MadeVm = Extract<RunVm, { make: unknown }>["make"];
 /** Does one run of a job of the system. */
 export type RunJob = (input: JobInput, context: EffectContext) => Promise<JobReport>;
 
+/** What schedules are made with. */
 export type ScheduleKindOptions = {
   /** Runs jobs by their names. */
   runJob: RunJob;

@@ -41,7 +41,8 @@ export type SystemJob = (run: SystemJobRun) => SystemJobReport | Promise<SystemJ
 /** What a run did: one line for people, and JSON of at most 16 KiB for the next run. */
 export type SystemJobReport = JobReport;
 
-type Systems = Pick<System, "history" | "list" | "send" | "spawn">;
+/** What the jobs' schedules are made and found with. */
+export type SystemJobsHost = Pick<System, "history" | "list" | "send" | "spawn">;
 
 /** The jobs of one server. */
 export interface SystemJobs {
@@ -55,7 +56,7 @@ export interface SystemJobs {
    * Sees to it that each job has a schedule, and no other schedule is left of jobs that there were.
    * To be called once the system has started. One that somebody paused stays paused.
    */
-  start(system: Systems): Promise<void>;
+  start(system: SystemJobsHost): Promise<void>;
   /** Runs a job by its name; for `createScheduleKind`. */
   runJob: RunJob;
 }
@@ -84,7 +85,7 @@ class Jobs implements SystemJobs {
     this.#jobs.set(name, { name, intervalMs, run });
   }
 
-  async start(system: Systems): Promise<void> {
+  async start(system: SystemJobsHost): Promise<void> {
     const present = await schedulesOf(system);
     for (const job of this.#jobs.values()) {
       const record = present.get(job.name);
@@ -118,7 +119,7 @@ class Jobs implements SystemJobs {
 }
 
 /** Schedules of jobs that have not been purged, by the job's name. */
-async function schedulesOf(system: Systems): Promise<Map<string, ActorRecord>> {
+async function schedulesOf(system: SystemJobsHost): Promise<Map<string, ActorRecord>> {
   const found = new Map<string, ActorRecord>();
   const index = [{ name: "scope", value: SYSTEM_SCOPE }];
   let cursor: string | undefined;
@@ -145,7 +146,7 @@ function jobOf(record: ActorRecord): string | undefined {
 }
 
 /** Makes a job's schedule, under the first id that no schedule had before. */
-async function make(system: Systems, job: Job): Promise<void> {
+async function make(system: SystemJobsHost, job: Job): Promise<void> {
   const plan = planOf(job);
   for (let count = 1; count <= MAX_SUCCESSORS; count++) {
     const id = count === 1 ? `system_${job.name}` : `system_${job.name}.${count}`;
@@ -160,7 +161,7 @@ async function make(system: Systems, job: Job): Promise<void> {
 }
 
 /** Has a schedule that is there do what its job wants now. */
-async function bringBack(system: Systems, job: Job, record: ActorRecord): Promise<void> {
+async function bringBack(system: SystemJobsHost, job: Job, record: ActorRecord): Promise<void> {
   const { address } = record;
   const { plan, deletedAt } = asSchedule(record.context);
   if (isDeleted(record)) {
@@ -175,7 +176,7 @@ async function bringBack(system: Systems, job: Job, record: ActorRecord): Promis
   await system.send(address, { type: "schedule.configure", plan: wanted });
 }
 
-async function isBeingRestored(system: Systems, record: ActorRecord): Promise<boolean> {
+async function isBeingRestored(system: SystemJobsHost, record: ActorRecord): Promise<boolean> {
   if (asSchedule(record.context).paused === null) return false;
   const { items: [last] } = await system.history(record.address, { limit: 1, sort: "newest" });
   return last?.key?.startsWith(RESTORED) ?? false;

@@ -30,7 +30,9 @@ const MAX_GAP_MS = 5 * 60_000;
 /** Characters of an alert's id that tell what it is about. */
 const HASH_CHARS = 16;
 
+/** What the watchdog looks with. */
 export type WatchdogParts = {
+  /** Asked for at each look, so that the job can be made before its system is. */
   system: () => Pick<
     System,
     | "get"
@@ -46,7 +48,7 @@ export type WatchdogParts = {
   clock: Pick<Clock, "now">;
 };
 
-/** Makes the job. */
+/** Makes the job: to be registered with `createSystemJobs`, for once a minute. */
 export function createWatchdog({ system, clock }: WatchdogParts): SystemJob {
   /** Since when it has looked without a gap, and when it looked last. */
   let since = -Infinity;

@@ -5,8 +5,16 @@ import { createApp } from "../../routes/app.ts";
 import { startWorld, type World } from "../testing/system.ts";
 import { problemOf } from "./support.ts";
 
-// deno-lint-ignore no-explicit-any -- a caller from outside reads JSON that nothing has typed
-type Body = any;
+/** What these tests read of an answer: an alert, or a page of them. */
+type Body = {
+  id: string;
+  since: string;
+  told: number;
+  acknowledged: object | null;
+  items: Body[];
+  nextCursor: string | null;
+  [field: string]: unknown;
+};
 
 type Edge = World & {
   call(method: string, path: string, body?: object, headers?: HeadersInit): Promise<Response>;
