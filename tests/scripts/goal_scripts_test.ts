@@ -1,7 +1,7 @@
 /** `deno task goal …`, run as people run it, on a real server, with shell scripts as agents. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../scripts/lib/exit_codes.ts";
-import { TIMED_OUT } from "../../scripts/lib/task_exit_code.ts";
+import { INTERRUPTED, TIMED_OUT } from "../../scripts/lib/task_exit_code.ts";
 import { readLines } from "../testing/lines.ts";
 import { eventually } from "../testing/processes.ts";
 import { runTask, taskCommand, type TaskRun } from "../testing/run_task.ts";
@@ -125,6 +125,18 @@ Deno.test("goal makes, lists, shows, changes and steers goals", async (t) => {
   await t.step("complete says what decides", async () => {
     const { stdout } = await goal("complete", id, "--by", "ann", "--summary", "Seen it");
     assertMatch(stdout, /ann claims that the objective is reached: when it ends, that is believed/);
+  });
+
+  await t.step("Ctrl-C ends a follower, and not the goal", async () => {
+    const env = { HOLDFAST_LISTEN: new URL(server.url).host };
+    const follower = taskCommand("goal", ["watch", id, "--json"], { env }).spawn();
+    const lines = readLines(follower.stdout);
+    assertEquals(JSON.parse(await lines.until(() => true)).id, id);
+    follower.kill("SIGINT");
+    assertEquals((await follower.status).code, INTERRUPTED);
+    await lines.rest();
+    await follower.stderr.cancel();
+    assertMatch((await goal("ls", "--status", "active")).stdout, new RegExp(id));
   });
 
   await t.step("a follower ends with a goal that is cancelled", async () => {
