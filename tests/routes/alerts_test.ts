@@ -52,7 +52,7 @@ async function open(): Promise<Edge> {
 Deno.test("GET /v1/alerts/{id} says what, since when, why and where to look", async () => {
   const { json, call, system } = await open();
   const { updatedAt, ...alert } = await json("/v1/alerts/a");
-  assertEquals(alert, {
+  assertEquals<unknown>(alert, {
     id: "a",
     kind: "stuck",
     state: "raised",
