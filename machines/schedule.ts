@@ -51,7 +51,10 @@ const clock = scheduleSetup.createStateConfig({
     spent: {
       description: "No slot comes any more; it pauses when its last run has ended.",
       tags: ["waiting"],
-      always: { guard: "isOver", target: "paused", actions: "pauseItself" },
+      always: [
+        { guard: "mustPause", target: "paused", actions: "pauseItself" },
+        { guard: "isOver", target: "paused", actions: "pauseItself" },
+      ],
       on: {
         "schedule.configure": { target: "armed", actions: "configure" },
         "schedule.pause": { target: "paused", actions: "pauseByPerson" },

@@ -138,6 +138,19 @@ Deno.test("a run that a person asked for in time is done though the schedule has
   assertEquals(await reasonOf(stage, address), ["paused", "failures"]);
 });
 
+Deno.test("a schedule without a slot left is paused for its failures, though a run waits", async () => {
+  const stage = await AutomationStage.start();
+  stage.work = () => ({ exitCode: 1, ms: 30 * SECOND });
+  const address = await stage.schedule({
+    overlap: "queue",
+    expiresAt: stage.now + 3 * MINUTE,
+  });
+  await stage.pass(3 * MINUTE + 10 * SECOND);
+  await stage.send(address, { type: "schedule.run" });
+  await stage.pass(30 * SECOND);
+  assertEquals(await reasonOf(stage, address), ["paused.running", "failures"]);
+});
+
 Deno.test("no slot later than expiresAt runs", async () => {
   const stage = await AutomationStage.start();
   const address = await stage.schedule({ expiresAt: stage.now + 2 * MINUTE });

@@ -78,8 +78,8 @@ export class ScheduleChecks {
   /** Nothing that is armed is late. */
   inTime(): void {
     const now = this.now();
-    for (const { id, wakesAt } of this.schedules.values()) {
-      const late = now - Math.max(wakesAt, this.upSince);
+    for (const { id, timers } of this.schedules.values()) {
+      const late = now - Math.max(Math.min(...timers, Infinity), this.upSince);
       holdSchedule(late <= LATE_MS, () => `${id} is late by ${late} ms`);
     }
     for (const gate of this.gates.values()) {
@@ -102,6 +102,17 @@ export class ScheduleChecks {
       const session = model.run?.session;
       holdSchedule(session === key, () => `${holder} holds ${key} and works in ${session}`);
     }
+  }
+
+  /** A schedule has the timers that it needs and no other, and its run is watched. */
+  wakes(address: string, timers: readonly number[], watched: readonly string[]): void {
+    const model = this.schedules.get(address);
+    holdSchedule(model !== undefined, () => `${address} comes from nowhere`);
+    const [is, should] = [timers.toSorted().join(), model.timers.toSorted().join()];
+    holdSchedule(is === should, () => `${address} is woken at ${is}, should be at ${should}`);
+    const { run, id, isUnderwayAsJob } = model;
+    const task = run === null || isUnderwayAsJob ? "" : taskOf(id, run);
+    holdSchedule(watched.join() === task, () => `${address} watches ${watched}, should ${task}`);
   }
 
   #tookSchedule(row: JournalRow, fact: Fact): void {

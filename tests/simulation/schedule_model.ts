@@ -61,11 +61,13 @@ export class ScheduleModel {
     return this.plan.maxRuns !== null && this.counts.runs >= this.plan.maxRuns;
   }
 
-  /** When it looks at its slots next, while a server is up. */
-  get wakesAt(): number {
-    if (this.clock === "deleted") return this.purgeAt;
-    const slot = this.clock === "on" && !this.hasRunAll ? this.next ?? Infinity : Infinity;
-    return Math.min(slot, typeof this.gate === "number" ? this.gate : Infinity);
+  /** What wakes it while a server is up: its next slot or its purge, and its next claim. */
+  get timers(): number[] {
+    const isArmed = this.clock === "on" && !this.hasRunAll && this.next !== null;
+    return [
+      ...(isArmed ? [this.next ?? 0] : this.clock === "deleted" ? [this.purgeAt] : []),
+      ...(typeof this.gate === "number" ? [this.gate] : []),
+    ];
   }
 
   take(fact: Fact): void {

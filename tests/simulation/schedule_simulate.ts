@@ -76,6 +76,7 @@ async function run(world: ScheduleWorld): Promise<void> {
   if (world.process === undefined) await pass(world, world.downMs);
   await pass(world, QUIET_MS);
   world.check(() => world.checks.atRest());
+  await world.checkWakes();
 }
 
 /** Lets so much time pass, and all happen that happens in it. */
@@ -118,6 +119,7 @@ async function watchTimes(world: ScheduleWorld, { ms }: Span): Promise<void> {
     if (world.process?.phase !== "ready") continue;
     // What is due at this very moment may still be on its way.
     world.check(() => world.checks.inTime());
+    await world.checkWakes();
   }
 }
 

@@ -29,6 +29,8 @@ const MINUTE = 60 * SECOND;
 
 /** One commit in so many is a crash, while there are any left. */
 const CRASH_CHANCE = 0.03;
+/** One commit in so many fails, and its server goes on. */
+const FAILURE_CHANCE = 0.005;
 /** Longest time that a person, or slow work, holds a session. */
 export const MAX_HOLD_MS = 5 * MINUTE;
 /** Sessions that there are. */
@@ -137,6 +139,15 @@ export class ScheduleWorld {
     if (ms > 0) this.checks.upSince = this.clock.now();
   }
 
+  /** Looks at what the store has to wake schedules with. */
+  async checkWakes(): Promise<void> {
+    for (const address of this.checks.schedules.keys()) {
+      const timers = (await this.#store.timersOf(address)).map(({ dueAt }) => dueAt);
+      const watched = (await this.#store.watchesOf(address)).map(({ target }) => target);
+      this.check(() => this.checks.wakes(address, timers, watched));
+    }
+  }
+
   fail(error: unknown): void {
     if (this.violation !== undefined) return;
     this.violation = error instanceof Error ? error : new Error(String(error));
@@ -179,6 +190,9 @@ export class ScheduleWorld {
   }
 
   #fate(): CommitFate {
+    if (!this.isCalm && this.random.chance(FAILURE_CHANCE)) {
+      return { type: "fails", failure: "other" };
+    }
     if (this.isCalm || this.#crashesLeft === 0) return { type: "stands" };
     if (!this.random.chance(CRASH_CHANCE)) return { type: "stands" };
     this.#crashesLeft -= 1;
