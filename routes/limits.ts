@@ -62,6 +62,11 @@ export const MAX_LIMIT_MS = 366 * 24 * 60 * 60_000;
 export const MAX_TASK_ATTEMPTS = 1_000;
 /** Longest text that a schedule or goal keeps: machines cannot read longer ones. */
 export const MAX_KEPT_TEXT_BYTES = 8_000;
+/**
+ * Most that a text takes up in a run's task once its variables are filled in, as JSON: what is
+ * longer than 8 KiB is stored apart.
+ */
+export const MAX_FILLED_TEXT_BYTES = 10 * 1024;
 /** How often a patch that names no revision is tried, where the goal changes meanwhile. */
 export const MAX_PATCH_TRIES = 5;
 /** What a goal is asked, in all: its record must have room for what it remembers beside that. */

@@ -5,11 +5,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import type { JsonObject } from "../actors/runtime/json.ts";
+import { MAX_EVENT_BYTES } from "../actors/runtime/limits.ts";
 import { variablesIn } from "../machines/lib/text_template.ts";
 import type { RunTemplate, RunVm } from "../machines/run_template.ts";
 import type { Api } from "./endpoint.ts";
-import { type InputFault, invalidInput } from "./errors.ts";
-import { MAX_KEPT_TEXT_BYTES } from "./limits.ts";
+import { type InputFault, invalidInput, ProblemError } from "./errors.ts";
+import { MAX_FILLED_TEXT_BYTES, MAX_KEPT_TEXT_BYTES } from "./limits.ts";
 import { defined } from "./paging.ts";
 import { NewTask } from "./task_body.ts";
 import { checkTakesTasks } from "./task_vm.ts";
@@ -65,7 +66,9 @@ export async function runTemplateOf(
   const resolved = vm === undefined
     ? {}
     : { vm: isSame ? before.vm : await runVmOf(api, vm, `${within}/vm`) };
-  return { ...defined(body), ...resolved } as RunTemplate;
+  const template = { ...defined(body), ...resolved } as RunTemplate;
+  checkFits(template, within);
+  return template;
 }
 
 /** The template as a caller could have given it, to apply a patch to. It has what is hidden. */
@@ -101,6 +104,24 @@ export function unknownVariables(
   return variablesIn(text).filter((name) => !known.includes(name)).map((name) => {
     return { pointer, detail: `there is no variable {{${name}}}; there are ${known.join(", ")}` };
   });
+}
+
+/**
+ * Throws where a run's task might be larger than an event may be once its texts are filled in: it
+ * could then never be made. Texts that become long are stored apart.
+ */
+function checkFits(template: RunTemplate, within: string): void {
+  const { command = [] } = template;
+  const count = command.filter((part) => variablesIn(part).length > 0).length;
+  const own = new TextEncoder().encode(JSON.stringify(template)).length;
+  // Of the texts that are filled in the prompt is one.
+  const bytes = own + (count + 1) * MAX_FILLED_TEXT_BYTES;
+  if (bytes <= MAX_EVENT_BYTES) return;
+  throw new ProblemError(
+    "too-large",
+    `Cannot keep ${within}: it has ${own} bytes, and ${count} parts of its command have ` +
+      `variables; filled in, that may be ${bytes} bytes, and the limit is ${MAX_EVENT_BYTES}`,
+  );
 }
 
 function givenVm(vm: RunVm) {

@@ -255,9 +255,21 @@ Deno.test("POST /v1/goals reads the templates of the data directory anew, and na
 
 Deno.test("POST /v1/goals says when a goal is too large in all", async () => {
   await using world = await openGoalWorld();
-  const env = Object.fromEntries([..."abcdefgh"].map((name) => [name, name.repeat(8_000)]));
+  const env = Object.fromEntries([..."abcde"].map((name) => [name, name.repeat(8_000)]));
   const body = { objective: "x", task: { ...HANG, env } };
   const refused = await world.refused("POST", "/v1/goals", { body, status: 413 });
   assertEquals(refused.slug, "too-large");
   assertMatch(refused.detail, /^Cannot keep a goal of \d+ bytes: .* may have 40960 together$/);
+});
+
+Deno.test("POST /v1/goals refuses a task that could become too large to be made", async () => {
+  await using world = await openGoalWorld();
+  const command = ["hang", ...Array.from({ length: 5 }, () => "{{lastResult}}{{objective}}")];
+  const body = { id: "goal_1", objective: "x".repeat(8_000), task: { command } };
+  const more = { ...body, task: { command: [...command, "{{now}}"] } };
+  const refused = await world.refused("POST", "/v1/goals", { body: more, status: 413 });
+  assertMatch(refused.detail, /^Cannot keep \/task: it has \d+ bytes, and 6 parts of its command/);
+  const made = await world.goal(body);
+  assertEquals(made.state, "active.iterating");
+  assertEquals(world.executor.runs[0]?.command[5]?.length, 8_000);
 });
