@@ -78,6 +78,8 @@ export const MAX_BUDGET_USD = 1_000_000_000;
 export const MAX_INPUT_CHARS = 256 * 1024;
 /** Longest name that a caller gives itself or its scope, characters. */
 export const MAX_CALLER_CHARS = 100;
+/** What a schedule is asked, in all: its record must have room for its runs beside that. */
+export const MAX_SCHEDULE_PLAN_BYTES = 40 * 1024;
 /** Most runs that a schedule may count to. */
 export const MAX_SCHEDULE_RUNS = 1_000_000_000;
 /** Slots that one preview lists when its caller says nothing, and at most. */

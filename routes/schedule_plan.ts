@@ -8,7 +8,8 @@ import type { RunTemplate } from "../machines/run_template.ts";
 import type { SchedulePlan } from "../machines/schedule_input.ts";
 import { SCHEDULE_VARIABLES } from "../machines/schedule_requests.ts";
 import type { Api } from "./endpoint.ts";
-import { invalidInput } from "./errors.ts";
+import { invalidInput, ProblemError } from "./errors.ts";
+import { MAX_SCHEDULE_PLAN_BYTES } from "./limits.ts";
 import {
   checkVariables,
   type RunTemplateBody,
@@ -42,11 +43,11 @@ export async function planOf(
   checkTexts(task);
   const template = before && templateOf(before.plan);
   const given = template === undefined ? {} : { before: template };
-  return {
+  return bounded({
     ...policies,
     rule,
     run: { task: await runTemplateOf(api, task, { within: WITHIN, ...given }) },
-  };
+  });
 }
 
 /** The plan as a caller could have given it, with what is hidden from people. */
@@ -55,6 +56,16 @@ export function planBodyOf(plan: SchedulePlan): JsonObject {
   const template = templateOf(plan);
   const task = template === undefined ? {} : { task: runTemplateBodyOf(template) };
   return { ...policies, schedule: rule, ...task } as unknown as JsonObject;
+}
+
+/** Throws where beside the plan there would be no room for what a schedule remembers. */
+function bounded(plan: SchedulePlan): SchedulePlan {
+  const bytes = new TextEncoder().encode(JSON.stringify(plan)).length;
+  if (bytes <= MAX_SCHEDULE_PLAN_BYTES) return plan;
+  throw new ProblemError(
+    "too-large",
+    `Cannot keep a schedule of ${bytes} bytes: the limit is ${MAX_SCHEDULE_PLAN_BYTES}`,
+  );
 }
 
 function templateOf({ run }: SchedulePlan): RunTemplate | undefined {

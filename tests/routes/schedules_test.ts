@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { HOUR, HOURLY, NAMED, openScheduleWorld, START } from "./schedule_world.ts";
+import { HOUR, HOURLY, NAMED, openScheduleWorld } from "./schedule_world.ts";
 
 const BERLIN = { cron: "0 3 * * *", timezone: "Europe/Berlin" };
 
@@ -316,12 +316,22 @@ Deno.test("POST /v1/schedules refuses an id that is taken", async () => {
   assertEquals(slug, "already-exists");
 });
 
-Deno.test("POST /v1/schedules refuses more than an actor holds", async () => {
+Deno.test("POST /v1/schedules refuses what leaves no room for its runs", async () => {
   await using world = await openScheduleWorld();
-  const command = Array.from({ length: 10 }, () => "x".repeat(8_000));
-  const body = { ...NAMED, task: { command } };
-  const { slug, detail } = await world.refused("POST", "/v1/schedules", { body, status: 413 });
-  assertEquals(slug, "too-large");
-  assertMatch(detail, /limit/);
-  assertEquals(START, world.clock.now());
+  const post = (parts: readonly string[]) => ({
+    body: { ...NAMED, task: { command: ["say", ...parts] } },
+  });
+  const five = Array.from({ length: 5 }, () => "x".repeat(8_000));
+  await world.json("POST", "/v1/schedules", { ...post(five), status: 201 });
+  await world.clock.advance(HOUR);
+  assertEquals(world.executor.runs.map(({ command }) => command.length), [6]);
+  const filled = Array.from({ length: 20 }, () => "{{lastResult}}");
+  for (const parts of [[...five, five[0] ?? ""], filled]) {
+    const { slug, detail } = await world.refused("POST", "/v1/schedules", {
+      ...post(parts),
+      status: 413,
+    });
+    assertEquals(slug, "too-large");
+    assertMatch(detail, /the limit is \d+/);
+  }
 });
