@@ -156,7 +156,8 @@ Deno.test("goal makes, lists, shows, changes and steers goals", async (t) => {
 Deno.test("goal watch ends as a goal does whose deadline passes", async () => {
   await using server = await startServer();
   const goal = goalOf(server);
-  const id = await created(goal, "Too much", "--deadline", "1s", "--", "sh", "-c", "sleep 0.2");
+  const work = 'case "$HOLDFAST_PROMPT" in *", last iteration"*) ;; *) sleep 1000 ;; esac';
+  const id = await created(goal, "Too much", "--deadline", "3s", "--", "sh", "-c", work);
   const { code, stdout } = await goal("watch", id);
   assertEquals(code, TIMED_OUT);
   assertMatch(stdout, /timeout +Its deadline passed at \S+Z\n$/);
