@@ -1,7 +1,8 @@
 /**
  * The statechart of a session's gate: whoever works in a session holds its gate, so that a person's
  * turn and a scheduled run never work in it at once. A person goes before a run: the run is told
- * that it has lost the gate. A run that finds it taken asks again later; the gate keeps no queue.
+ * that it has lost the gate. A run that finds it taken asks again later; the gate keeps no queue,
+ * but whoever is told first that it is busy goes before others, so that none waits for ever.
  */
 import { assertEvent, assign, sendTo, setup } from "xstate";
 import { actorAt, type ActorEnded, watch } from "./lib/builtins.ts";
@@ -15,6 +16,12 @@ const LARGEST_PRIME = 8_796_093_022_151;
 /** Longest hold of a person who does not say how long, ms. */
 export const PERSON_HOLD_MS = 10 * 60_000;
 
+/**
+ * How long the gate is kept for a run that was told that it is busy: longer than runs wait before
+ * they ask again.
+ */
+export const KEPT_FOR_MS = 15_000;
+
 export type GateInput = { readonly key: string };
 
 export type GateContext = {
@@ -26,6 +33,8 @@ export type GateContext = {
   readonly heldSince: number | null;
   /** When a person's hold ends, ms since the epoch. */
   readonly heldUntil: number | null;
+  /** The run that goes before others, and when it asked last. */
+  readonly next: { readonly by: string; readonly at: number } | null;
 };
 
 export type GateEvent =
@@ -76,6 +85,11 @@ const claimant = ({ event }: { event: GateEvent }) =>
 
 const holder = ({ context }: { context: GateContext }) => actorAt(context.holder ?? "");
 
+/** Whether the gate is kept for another run than the one that asks. */
+function isKept({ next }: GateContext, { by, at }: { by: string; at: number }): boolean {
+  return next !== null && next.by !== by && at < next.at + KEPT_FOR_MS;
+}
+
 /** A session's gate. Made with `GateInput`; it has no end. */
 export const gateMachine = setup({
   types: {
@@ -90,7 +104,7 @@ export const gateMachine = setup({
     doNothing: assign({}),
     give: assign(({ event }) => {
       assertEvent(event, "gate.claim");
-      return { holder: event.by, heldSince: event.at, heldUntil: null };
+      return { holder: event.by, heldSince: event.at, heldUntil: null, next: null };
     }),
     giveToPerson: assign(({ context, event }) => {
       assertEvent(event, "gate.take");
@@ -101,12 +115,18 @@ export const gateMachine = setup({
         heldUntil: event.at + (event.holdMs ?? PERSON_HOLD_MS),
       };
     }),
+    keepForNext: assign(({ context, event }) => {
+      assertEvent(event, "gate.claim");
+      const { by, at } = event;
+      return isKept(context, event) ? {} : { next: { by, at } };
+    }),
     takeBack: assign({ holder: null, heldSince: null, heldUntil: null }),
     tellGranted: sendTo(claimant, word("session.granted")),
     tellBusy: sendTo(claimant, word("session.busy")),
     tellPreempted: sendTo(holder, word("session.preempted")),
   },
   guards: {
+    isKeptForOther: ({ context, event }) => event.type === "gate.claim" && isKept(context, event),
     isHolder: ({ context, event }) => {
       switch (event.type) {
         case "gate.claim":
@@ -131,6 +151,7 @@ export const gateMachine = setup({
     holder: null,
     heldSince: null,
     heldUntil: null,
+    next: null,
   }),
   initial: "free",
   // Who has lost the gate meanwhile may give it back all the same.
@@ -141,7 +162,10 @@ export const gateMachine = setup({
       tags: ["waiting"],
       entry: "takeBack",
       on: {
-        "gate.claim": { target: "heldByRun", actions: ["give", "tellGranted"] },
+        "gate.claim": [
+          { guard: "isKeptForOther", actions: "tellBusy" },
+          { target: "heldByRun", actions: ["give", "tellGranted"] },
+        ],
         "gate.take": { target: "heldByPerson", actions: "giveToPerson" },
       },
     },
@@ -156,7 +180,7 @@ export const gateMachine = setup({
       on: {
         "gate.claim": [
           { guard: "isHolder", actions: "tellGranted" },
-          { actions: "tellBusy" },
+          { actions: ["tellBusy", "keepForNext"] },
         ],
         "gate.release": [
           { guard: "isHolder", target: "free" },
@@ -171,7 +195,7 @@ export const gateMachine = setup({
       tags: ["waiting"],
       after: { untilLeft: { target: "free" } },
       on: {
-        "gate.claim": { actions: "tellBusy" },
+        "gate.claim": { actions: ["tellBusy", "keepForNext"] },
         "gate.take": {
           guard: "isHolder",
           target: "heldByPerson",

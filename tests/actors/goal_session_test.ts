@@ -1,5 +1,5 @@
 /** The session of a goal: one at a time works in it, people before goals. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { HOUR, MINUTE, SECOND } from "./automation_stage.ts";
 import { CLAIM, GOAL, GoalStage, HANGS, LONG } from "./goal_stage.ts";
 
@@ -72,22 +72,24 @@ for (
   });
 }
 
-Deno.test("two goals in one session take turns", async () => {
-  const goal = await GoalStage.start({}, {
-    session: "s",
-    setUp: (goal) => {
-      goal.iteration = () => ({ report: { delay: { seconds: 60, reason: "CI" } } });
-    },
-  });
+Deno.test("two goals in one session take turns, and never work in it at once", async () => {
+  const goal = await GoalStage.start({}, { session: "s" });
   await goal.world.goal({}, "goal_2", { session: "s" });
   await goal.pass(HOUR);
-  const spans = goal.begun.map(({ at }) => [at, at + LONG] as const);
   const owners = goal.begun.map(({ input }) => input.taskId.split("_")[2]);
-  for (const [index, [from]] of spans.entries()) {
-    const [, until = 0] = spans[index - 1] ?? [];
-    assertEquals(from >= until, true, `${from} is before ${until}`);
+  assertEquals(owners.slice(0, 6), ["1", "2", "1", "2", "1", "2"]);
+  for (const [index, { at }] of goal.begun.entries()) {
+    const before = goal.begun[index - 1];
+    assert(before === undefined || at >= before.at + LONG);
   }
-  assertEquals(new Set(owners), new Set(["1", "2"]));
+});
+
+Deno.test("goal leaves its session to a schedule that has waited for it", async () => {
+  const goal = await GoalStage.start({}, { session: "s" });
+  await goal.world.schedule({ session: "s", rule: { everySeconds: 900 }, overlap: "queue" });
+  await goal.pass(HOUR + 10 * MINUTE);
+  const { counts } = await goal.world.scheduleContext("schedule:schedule_1");
+  assertEquals([counts.runs, counts.skipped], [4, 0]);
 });
 
 Deno.test("goal that is granted its session when it has no use for it gives it back", async () => {

@@ -1,5 +1,5 @@
 /** Who should hold a session, written anew and plainly from what its gate was told. */
-import type { GateContext } from "../../machines/gate.ts";
+import { type GateContext, KEPT_FOR_MS } from "../../machines/gate.ts";
 import type { Fact } from "./schedule_model.ts";
 import { holdSchedule } from "./schedule_violation.ts";
 
@@ -7,6 +7,8 @@ export class GateModel {
   holder: string | null = null;
   /** When a person's hold is over. */
   heldUntil = Infinity;
+  /** Who was told first that it is busy goes first, if it asks again in time. */
+  #next: { by: unknown; until: number } | undefined;
 
   constructor(readonly key: string) {}
 
@@ -17,8 +19,7 @@ export class GateModel {
     }
     switch (type) {
       case "gate.claim":
-        if (this.holder === null) this.#hold(String(fact["by"]));
-        return;
+        return this.#asked(fact["by"], at);
       case "gate.release":
         if (this.holder === fact["by"]) this.#hold(null);
         return;
@@ -28,6 +29,17 @@ export class GateModel {
         return this.#hold(null);
       case "actor.ended":
         if (this.holder === fact["address"]) this.#hold(null);
+    }
+  }
+
+  #asked(by: unknown, at: number): void {
+    const next = this.#next;
+    const isOthers = next !== undefined && next.by !== by && at < next.until;
+    if (this.holder === null && !isOthers) {
+      this.#next = undefined;
+      this.#hold(String(by));
+    } else if (this.holder !== null && this.holder !== by && !isOthers) {
+      this.#next = { by, until: at + KEPT_FOR_MS };
     }
   }
 
