@@ -221,6 +221,24 @@ Deno.test("GET /v1/goals/{id} shows no values of the environment", async () => {
   await world.refused("GET", "/v1/goals/%20", { status: 404 });
 });
 
+Deno.test("GET /v1/goals/{id} waits for the end, and no longer than it is asked to", async () => {
+  await using world = await openGoalWorld();
+  await world.goal();
+  const waitFor = async (ms: number) => {
+    const response = await world.call("GET", `/v1/goals/goal_1?waitMs=${ms}`);
+    return (await response.json()).status;
+  };
+  const short = waitFor(1_000);
+  await world.clock.settle();
+  await world.clock.advance(1_000);
+  assertEquals(await short, "active");
+  const long = waitFor(60_000);
+  await world.clock.settle();
+  await world.json("POST", "/v1/goals/goal_1/cancel", { body: {} });
+  assertEquals(await long, "cancelled");
+  await world.refused("GET", "/v1/goals/goal_1?waitMs=60001", { status: 422 });
+});
+
 Deno.test("GET /v1/goals/{id} names who holds the session that it waits for", async () => {
   await using world = await openGoalWorld();
   await world.system.spawn("gate", "web", { key: "web" });
