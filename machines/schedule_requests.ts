@@ -28,13 +28,17 @@ export function runTaskAddress(id: string, { at, isManual }: Slot): string {
   return taskAddress(`task_${id}_${isManual ? "m" : ""}${at.toString(36)}`);
 }
 
-/** Makes the task of the run underway, in the same commit. */
+/**
+ * Makes the task of the run underway, in the same commit. Unless it has a key of its own, the
+ * schedule is its key: a run that is called off may take a while to end, and the next one waits.
+ */
 export function taskMessage({ context }: Args) {
   const { plan, run, createdBy, id } = context;
   if (run === null || run.task === null || "job" in plan.run) {
     throw new Error("Cannot make a task: no run wants one");
   }
-  return createActor(taskOf(plan.run.task, {
+  const template = { key: { name: scheduleAddress(id) }, ...plan.run.task };
+  return createActor(taskOf(template, {
     taskId: run.task.slice(taskAddress("").length),
     parent: scheduleAddress(id),
     trigger: "schedule",

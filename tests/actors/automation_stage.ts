@@ -32,6 +32,8 @@ export type Work = {
   ms?: number;
   exitCode?: number;
   output?: string;
+  /** How long it takes to end once it is stopped. */
+  dyingMs?: number;
   /** What it reports in a line of its output. */
   report?: { readonly [name: string]: unknown };
 };
@@ -127,7 +129,7 @@ export class AutomationStage {
       run: async (input, { signal, send }) => {
         this.attempts.push({ ...input, at: this.now });
         await send({ type: "executor.started" });
-        const { ms = SECOND, exitCode = 0, output = "", report } = this.work(input);
+        const { ms = SECOND, exitCode = 0, output = "", report, dyingMs = 0 } = this.work(input);
         const said = report === undefined
           ? output
           : `${output}\n@holdfast ${JSON.stringify(report)}`;
@@ -137,7 +139,7 @@ export class AutomationStage {
           const cancel = port.wake(port.now() + ms, resolve);
           signal.addEventListener("abort", () => {
             cancel();
-            reject(signal.reason);
+            port.wake(port.now() + dyingMs, () => reject(signal.reason));
           });
         });
         return {

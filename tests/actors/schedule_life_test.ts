@@ -62,6 +62,15 @@ Deno.test('overlap "replace" calls the run off, which has neither failed nor suc
   assertEquals(states, ["cancelled", "cancelled", "running"]);
 });
 
+Deno.test("a run waits until the program of the one that it replaces has ended", async () => {
+  const stage = await AutomationStage.start();
+  const from = stage.now;
+  stage.work = () => ({ ms: 90 * SECOND, dyingMs: 20 * SECOND });
+  await stage.schedule({ overlap: "replace" });
+  await stage.pass(2 * MINUTE + 30 * SECOND);
+  assertEquals(stage.attempts.map(({ at }) => at - from), [MINUTE, 2 * MINUTE + 20 * SECOND]);
+});
+
 Deno.test('overlap "replace" does not call off the last run that may be', async () => {
   const [stage, address] = await slow(150 * SECOND, { overlap: "replace", maxRuns: 1 });
   await stage.pass(10 * MINUTE);
@@ -122,7 +131,7 @@ Deno.test("a success, and a resumption, set the failures back", async () => {
   await stage.pass(3 * MINUTE);
   assertEquals(await reasonOf(stage, address), ["paused", "failures"]);
   await stage.send(address, { type: "schedule.resume" });
-  await stage.pass(2 * MINUTE + 30 * SECOND);
+  await stage.pass(2 * MINUTE + 20 * SECOND);
   const { counts } = await stage.scheduleContext(address);
   assertEquals([counts.failuresInRow, (await stage.record(address)).state], [2, "active.armed"]);
 });

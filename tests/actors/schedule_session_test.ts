@@ -96,6 +96,16 @@ Deno.test("a run is tried again 10 s after its session was busy", async () => {
   assertEquals(stage.attempts.map(({ at }) => at - from), [5 * MINUTE + 40 * SECOND]);
 });
 
+Deno.test('with overlap "replace", the newest slot waits for a session that is taken', async () => {
+  const [stage, address] = await inSession({ overlap: "replace" });
+  const from = stage.now;
+  await take(stage, 12 * MINUTE);
+  await stage.pass(12 * MINUTE + 15 * SECOND);
+  const { counts } = await stage.scheduleContext(address);
+  assertEquals([counts.runs, counts.skipped], [1, 1]);
+  assertEquals(stage.attempts.map(({ taskId }) => slotOf(taskId) - from), [10 * MINUTE]);
+});
+
 Deno.test("a person who leaves frees the session", async () => {
   const [stage] = await inSession();
   await take(stage, DAY);

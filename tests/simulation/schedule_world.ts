@@ -172,7 +172,7 @@ export class ScheduleWorld {
       owner: process,
       latency: () => Promise.resolve(),
       beforeRead: () => {},
-      fateOf: () => this.#fate(),
+      fateOf: () => this.#fate(process),
       die: (why) => this.kill(process, why),
       pruned: () => {},
       committed: (commit) => this.#committed(commit),
@@ -189,10 +189,10 @@ export class ScheduleWorld {
     this.check(() => this.checks.committed(commit));
   }
 
-  #fate(): CommitFate {
-    if (!this.isCalm && this.random.chance(FAILURE_CHANCE)) {
-      return { type: "fails", failure: "other" };
-    }
+  #fate({ phase }: Process): CommitFate {
+    // A server that cannot start would end.
+    const mayFail = !this.isCalm && phase === "ready";
+    if (mayFail && this.random.chance(FAILURE_CHANCE)) return { type: "fails", failure: "other" };
     if (this.isCalm || this.#crashesLeft === 0) return { type: "stands" };
     if (!this.random.chance(CRASH_CHANCE)) return { type: "stands" };
     this.#crashesLeft -= 1;
@@ -214,12 +214,13 @@ export class ScheduleWorld {
         const work = `work ${++this.#works}`;
         const { address } = context;
         this.check(() => this.checks.begins(address, work));
-        const end = () => this.checks.ends(address, work);
-        context.signal.addEventListener("abort", end);
         try {
           return await this.#work(process, input, context);
         } finally {
-          end();
+          // A program that is stopped takes a while to end.
+          const dyingMs = context.signal.aborted ? this.random.int(0, 3 * SECOND) : 0;
+          await this.clock.sleep(dyingMs, process.outside);
+          this.checks.ends(address, work);
         }
       },
       reattach: () => Promise.reject(new ExecutorError("orphaned", "Cannot go on: simulated")),
