@@ -192,8 +192,17 @@ function endStep(args: Args, end: TaskEnd): Change {
   return {
     step: null,
     last: done,
-    spent: { tokens: spent.tokens + tokens, costUsd: spent.costUsd + costUsd },
+    spent: { tokens: sumOf(spent.tokens, tokens), costUsd: sumOf(spent.costUsd, costUsd) },
   };
+}
+
+/**
+ * Adds up what tasks say they have used, to the millionth: ten times 0.1 is 1. It stays a number
+ * that JSON holds, whatever they say.
+ */
+function sumOf(spent: number, more: number): number {
+  const sum = Math.min(spent + more, Number.MAX_SAFE_INTEGER);
+  return Math.round(sum * 1e6) / 1e6;
 }
 
 function isLong({ workedMs }: TaskEnd): boolean {

@@ -14,16 +14,17 @@ const VARIABLE = /\{\{\s*([A-Za-z][A-Za-z0-9]*)\s*\}\}/g;
 export const MAX_RENDERED_CHARS = 40_000;
 
 /**
- * Puts the values into the text. What a value brings is not looked at again. A text that becomes
- * too long ends in `…`.
+ * Puts the values into the text. What a value brings is not looked at again, but for what no
+ * program could be handed: NUL, and halves of characters. A text that becomes too long ends in `…`.
  */
 export function render(text: string, variables: Variables): string {
   const rendered = text.replace(
     VARIABLE,
     (whole, name: string) => Object.hasOwn(variables, name) ? variables[name] ?? whole : whole,
   );
-  if (rendered.length <= MAX_RENDERED_CHARS) return rendered;
-  return `${rendered.slice(0, MAX_RENDERED_CHARS - 1).toWellFormed()}…`;
+  const taken = rendered.replaceAll("\0", "\ufffd").toWellFormed();
+  if (taken.length <= MAX_RENDERED_CHARS) return taken;
+  return `${taken.slice(0, MAX_RENDERED_CHARS - 1).toWellFormed()}…`;
 }
 
 /** Names of all variables in the text, each once. */

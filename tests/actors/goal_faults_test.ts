@@ -137,6 +137,18 @@ Deno.test("goal whose worker prints reports without end heeds the last of them, 
   assertEquals([await goal.state(), claim?.summary], ["active.auditing", "say 4999"]);
 });
 
+Deno.test("goal hands no program what it could not be started with, whatever another has said", async () => {
+  const templates = { continue: "{{lastResult}}", timeout: "stop", audit: "{{claim}}" };
+  const goal = await GoalStage.start({ templates }, {
+    setUp: (goal) => {
+      goal.iteration = () => ({ report: { goal: "complete", summary: "a\0b\ud800" } });
+    },
+  });
+  await goal.pass(2 * LONG + SECOND);
+  const prompts = goal.begun.map(({ input }) => input.prompt);
+  assertEquals(prompts, ["", "a\ufffdb\ufffd", "a\ufffdb\ufffd"]);
+});
+
 Deno.test("goal fills in all the variables of its templates, in prompts and commands", async () => {
   const names = [
     ...["objective", "now", "deadline", "elapsed", "remaining", "iteration", "lastResult"],

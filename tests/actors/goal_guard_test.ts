@@ -159,6 +159,32 @@ Deno.test("goal counts what its audits use", async () => {
   assertEquals((await goal.context()).spent, { tokens: 110, costUsd: 1 });
 });
 
+for (
+  const [name, costUsd, usd, iterations] of [
+    ["small", 0.1, 0.8, 8],
+    ["absurd", 1e308, 1e9, 1],
+  ] as const
+) {
+  Deno.test(`goal adds ${name} costs up without losing any`, async () => {
+    const goal = await GoalStage.start({ budget: { tokens: null, usd } }, {
+      setUp: (goal) => goal.iteration = () => ({ report: { usage: { costUsd } } }),
+    });
+    await goal.until("paused", 2 * HOUR);
+    assertEquals(goal.count("iteration"), iterations);
+    await goal.world.restart();
+    await assertRejects(() => goal.send({ type: "goal.resume" }), NotAcceptedError);
+  });
+}
+
+Deno.test("goal whose budget cannot be gone keeps what it has used a number", async () => {
+  const goal = await GoalStage.start({}, {
+    setUp: (goal) => goal.iteration = () => ({ report: { usage: { tokens: 1e308 } } }),
+  });
+  await goal.pass(3 * LONG + SECOND);
+  await goal.world.restart();
+  assertEquals((await goal.context()).spent, { tokens: Number.MAX_SAFE_INTEGER, costUsd: 0 });
+});
+
 Deno.test("goal whose budget is gone at its deadline has no last iteration", async () => {
   const goal = await GoalStage.start({ budget: { tokens: 1, usd: null } }, {
     timeMs: LONG - MINUTE,
