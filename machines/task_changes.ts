@@ -5,6 +5,7 @@
 import { assertEvent } from "xstate";
 import { NO_PROGRESS, taskAddress, type TaskContext, type TaskTimes } from "./task_context.ts";
 import type { ExecutorAnswer, TaskEvent } from "./task_events.ts";
+import { reportedUsage } from "./task_ending.ts";
 import {
   attemptFailure,
   cancellation,
@@ -46,9 +47,10 @@ export function leaveQueue(args: Args): Change {
   return { queuedMs: queuedMs(args) };
 }
 
-/** A new attempt has its whole time before it. */
+/** A new attempt has its whole time before it. What those before it used is not forgotten. */
 export function beginAttempt({ context }: Args): Change {
-  return { ...timed(context, { startedAt: null }), workedMs: 0, result: null };
+  const usedBefore = reportedUsage(context);
+  return { ...timed(context, { startedAt: null }), workedMs: 0, result: null, usedBefore };
 }
 
 /** What an executor asked, and what it was to be told, is nothing to the next one. */

@@ -5,6 +5,7 @@ import type {
   TaskError,
   TaskProgress,
   TaskResult,
+  TaskUsage,
 } from "./task_events.ts";
 import type { ReadyVm } from "./task_vm.ts";
 import { settingsOf, type TaskInput, type TaskSettings } from "./task_input.ts";
@@ -38,6 +39,8 @@ export type TaskContext = {
   readonly queuedMs: number;
   /** Work of this attempt before `times.workingSince`. */
   readonly workedMs: number;
+  /** What the attempts before this one reported to have used. */
+  readonly usedBefore: TaskUsage;
   /** The process last started, dead or alive. */
   readonly process: ProcessMark | null;
   readonly workDir: string | null;
@@ -67,6 +70,8 @@ export const NO_PROGRESS: TaskProgress = {
   costUsd: 0,
 };
 
+const NO_USAGE: TaskUsage = { tokens: 0, costUsd: 0 };
+
 /** Nothing has happened yet. */
 const NO_TIMES: TaskTimes = {
   queuedAt: null,
@@ -89,6 +94,7 @@ export function newContext(input: TaskInput): TaskContext {
     times: NO_TIMES,
     queuedMs: 0,
     workedMs: 0,
+    usedBefore: NO_USAGE,
     process: null,
     workDir: null,
     sessionId: null,

@@ -1,12 +1,13 @@
 /** What a task ends with, for those who made it or watch it. It only reads what is remembered. */
 import type { TaskContext } from "./task_context.ts";
+import type { TaskUsage } from "./task_events.ts";
 import type { TaskOutput } from "./task_setup.ts";
 
 /** A task's output, once it has ended in `state`. */
 export function outputOf(context: TaskContext, state: string): TaskOutput {
   const { result, error, sessionId, settings, progress, workedMs } = context;
   const report = fieldsOf(result?.report);
-  const usage = fieldsOf(report.usage);
+  const reported = reportedUsage(context);
   const { inputTokens, outputTokens, reasoningTokens, costUsd } = progress;
   return {
     state,
@@ -14,10 +15,21 @@ export function outputOf(context: TaskContext, state: string): TaskOutput {
     error,
     sessionId: sessionId ?? textOf(report.session) ?? settings.session,
     usage: {
-      tokens: inputTokens + outputTokens + reasoningTokens + amountOf(usage.tokens),
-      costUsd: costUsd + amountOf(usage.costUsd),
+      tokens: inputTokens + outputTokens + reasoningTokens + reported.tokens,
+      costUsd: costUsd + reported.costUsd,
     },
     workedMs,
+  };
+}
+
+/** What all attempts so far reported to have used. */
+export function reportedUsage({ result, usedBefore }: TaskContext): TaskUsage {
+  const { tokens, costUsd } = fieldsOf(fieldsOf(result?.report).usage);
+  // Tasks that were stored by an earlier version have none before.
+  const before = usedBefore ?? { tokens: 0, costUsd: 0 };
+  return {
+    tokens: before.tokens + amountOf(tokens),
+    costUsd: before.costUsd + amountOf(costUsd),
   };
 }
 

@@ -49,6 +49,9 @@ export type TaskResult = {
 
 export type TaskError = { readonly code: string; readonly message: string };
 
+/** What work took. */
+export type TaskUsage = { readonly tokens: number; readonly costUsd: number };
+
 /** How far an agent has got; a command reports none of it. */
 export type TaskProgress = {
   readonly currentActivity: string | null;

@@ -6,7 +6,7 @@ import { and, assign, emit, enqueueActions, not, or, sendTo, setup, stateIn } fr
 import { actorAt, external, slot, watch } from "./lib/builtins.ts";
 import * as change from "./task_changes.ts";
 import type { TaskContext } from "./task_context.ts";
-import type { TaskEmitted, TaskError, TaskEvent, TaskResult } from "./task_events.ts";
+import type { TaskEmitted, TaskError, TaskEvent, TaskResult, TaskUsage } from "./task_events.ts";
 import type { TaskInput } from "./task_input.ts";
 import { limitFailure, mayHandOut, mayRetry, retryDelayMs, type TaskLimit } from "./task_policy.ts";
 import type { AttemptInput } from "./task_requests.ts";
@@ -20,7 +20,7 @@ export type TaskOutput = {
   /** The session that a later run can continue. */
   sessionId: string | null;
   /** What the work took, as far as it was told. */
-  usage: { tokens: number; costUsd: number };
+  usage: TaskUsage;
   /** Work of the last attempt; the time in which it waited for a person does not count. */
   workedMs: number;
 };

@@ -54,6 +54,17 @@ Deno.test("task ends with what its executor counted and its report told", () => 
   assertEquals(outputOf(task).usage, { tokens: 4_321, costUsd: 0.75 });
 });
 
+Deno.test("task ends with what all its attempts reported to have used", () => {
+  const task = run({ retryOn: ["exit_code"], maxAttempts: 3 });
+  for (const [tokens, costUsd] of [[1_000, 0.5], [200, 0.25]]) {
+    task.send(exit({ exitCode: 1, report: { usage: { tokens, costUsd } } }));
+    task.send({ type: "task.retry" });
+    start(task);
+  }
+  task.send(exit({ exitCode: 0, report: { usage: { tokens: 30 } } }));
+  assertEquals(outputOf(task).usage, { tokens: 1_230, costUsd: 0.75 });
+});
+
 const FOREIGN: readonly unknown[] = [
   null,
   "done",
