@@ -88,7 +88,7 @@ export function createKinds(options: KindsOptions): Kinds {
   const vmExecutors = { command: createVmCommandExecutor({ ...execution, providers }) };
   const notify: Notify = ({ type, address, reason }) =>
     log(AS_PLANNED.includes(type) ? "info" : "warn", type, { address, reason });
-  const jobs = createSystemJobs();
+  const jobs = createSystemJobs({ log });
   registerJobs(jobs, { providers, system, log });
   return {
     providers,

@@ -3,11 +3,12 @@
  * the scope `system`, so that it can be seen, paused and run at once like any other; what a job
  * does is a function of this process, by the job's name.
  */
-import type { JobReport } from "../machines/schedule_events.ts";
+import type { JobInput, JobReport } from "../machines/schedule_events.ts";
 import { MAX_RESULT_CHARS, PLAN_DEFAULTS, type SchedulePlan } from "../machines/schedule_input.ts";
-import type { System } from "./runtime/api.ts";
+import { errorOf } from "./runtime/actor.ts";
+import type { Logger, System } from "./runtime/api.ts";
 import { AlreadyExistsError } from "./runtime/errors.ts";
-import type { ActorRecord } from "./runtime/kind.ts";
+import type { ActorRecord, EffectContext } from "./runtime/kind.ts";
 import { PAGE_MAX } from "./runtime/limits.ts";
 import { asSchedule, type RunJob, SCHEDULE_KIND, SYSTEM_SCOPE } from "./schedule.ts";
 
@@ -61,9 +62,9 @@ export interface SystemJobs {
   runJob: RunJob;
 }
 
-/** Makes an empty list of jobs. */
-export function createSystemJobs(): SystemJobs {
-  return new Jobs();
+/** Makes an empty list of jobs. `log` is told of runs that failed. */
+export function createSystemJobs({ log = () => {} }: { log?: Logger } = {}): SystemJobs {
+  return new Jobs(log);
 }
 
 type Job = { name: string; intervalMs: number; run: SystemJob };
@@ -72,6 +73,8 @@ class Jobs implements SystemJobs {
   readonly #jobs = new Map<string, Job>();
   /** Those whose last run has not let go yet, though nobody may be waiting for it any more. */
   readonly #running = new Set<string>();
+
+  constructor(readonly log: Logger) {}
 
   registerSystemJob(name: string, intervalMs: number, run: SystemJob): void {
     const refuse = (reason: string) => {
@@ -98,7 +101,18 @@ class Jobs implements SystemJobs {
     }
   }
 
-  runJob: RunJob = async ({ job: name, slot, memory }, { signal, key }) => {
+  runJob: RunJob = async (input, context) => {
+    try {
+      return await this.#run(input, context);
+    } catch (error) {
+      // What a stop cuts off is made again.
+      const isStopped = context.signal.aborted && context.signal.reason?.name === "AbortError";
+      if (!isStopped) this.log("error", `Job "${input.job}" failed`, { error: errorOf(error) });
+      throw error;
+    }
+  };
+
+  async #run({ job: name, slot, memory }: JobInput, { signal, key }: EffectContext) {
     const job = this.#jobs.get(name);
     const refuse = (reason: string) => new Error(`Cannot run job "${name}": ${reason}`);
     if (job === undefined) throw refuse("there is no such job");
@@ -115,7 +129,7 @@ class Jobs implements SystemJobs {
     } finally {
       this.#running.delete(name);
     }
-  };
+  }
 }
 
 /** Schedules of jobs that have not been purged, by the job's name. */

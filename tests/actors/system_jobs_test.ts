@@ -16,10 +16,15 @@ type Jobs = { readonly [name: string]: { every?: number; run: SystemJob } };
 class JobsStage {
   readonly stage = new Stage([]);
   readonly runs: (SystemJobRun & { at: number })[] = [];
+  readonly logged: string[] = [];
 
   /** Starts a server that has these jobs. */
   async boot(jobs: Jobs): Promise<void> {
-    const system = createSystemJobs();
+    const system = createSystemJobs({
+      log: (level, message, { error } = {}) => {
+        this.logged.push(`${level} ${message}: ${(error as Error).message}`);
+      },
+    });
     for (const [name, { every = MINUTE, run }] of Object.entries(jobs)) {
       system.registerSystemJob(name, every, (given) => {
         this.runs.push({ ...given, at: this.stage.clock.now() });
@@ -120,6 +125,8 @@ Deno.test("a job that fails shows its error, keeps its memory, and goes on", asy
   assertEquals([last?.outcome, last?.error], ["failed", "The broom is broken"]);
   assertEquals([counts.succeeded, counts.failed], [1, 9]);
   assertEquals(memory, { room: 1 });
+  const [first, ...others] = jobs.logged;
+  assertEquals([first, others.length], ['error Job "sweep" failed: The broom is broken', 8]);
 });
 
 Deno.test("a job that wants to remember too much fails", async () => {
@@ -137,6 +144,15 @@ Deno.test("a run that a crash cut off is made again for the same slot, with the 
   assertEquals(more, []);
   const { last, counts } = await jobs.context();
   assertEquals([last?.outcome, counts.runs], ["succeeded", 1]);
+});
+
+Deno.test("a run that a stop cuts off is made again, and is no failure to anybody", async () => {
+  const jobs = await start(hang);
+  await jobs.pass(MINUTE);
+  const { stage } = jobs;
+  await stage.during(stage.system.stop());
+  await jobs.restart({ sweep: { run: quick } });
+  assertEquals([jobs.runs.length, jobs.logged], [2, []]);
 });
 
 Deno.test("a job never runs twice at a time, also where a run minds no signal", async () => {
