@@ -6,10 +6,11 @@ const NO_GROUPS = { memory: null, cpu: null, pids: null, tree: null };
 
 Deno.test("entryOf() refuses an environment that no process can be given", () => {
   const record = {
-    ...{ provider: "bwrap", vmId: "vm_1", generation: 1, ready: true, network: "none", env: {} },
+    provider: "bwrap" as const,
+    network: "none" as const,
+    ...{ vmId: "vm_1", generation: 1, ready: true, env: {}, groups: NO_GROUPS, init: null },
     resources: { cpus: null, memoryMiB: null, diskMiB: null },
-    ...{ groups: NO_GROUPS, init: null },
-  } as const;
+  };
   const enter = (env: Record<string, string>) =>
     entryOf(record, {
       ...{ command: ["true"], cwd: "/", env, markers: {}, leaf: "command", asRoot: false },
