@@ -85,9 +85,12 @@ const claimant = ({ event }: { event: GateEvent }) =>
 
 const holder = ({ context }: { context: GateContext }) => actorAt(context.holder ?? "");
 
-/** Whether the gate is kept for another run than the one that asks. */
+/**
+ * Whether the gate is kept for another run than the one that asks. A clock that was set back must
+ * not keep it for longer.
+ */
 function isKept({ next }: GateContext, { by, at }: { by: string; at: number }): boolean {
-  return next !== null && next.by !== by && at < next.at + KEPT_FOR_MS;
+  return next !== null && next.by !== by && Math.abs(at - next.at) < KEPT_FOR_MS;
 }
 
 /** A session's gate. Made with `GateInput`; it has no end. */

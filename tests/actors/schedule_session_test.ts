@@ -182,6 +182,24 @@ Deno.test("a schedule that is paused while it waits for its session waits no mor
   assertEquals([stage.attempts.length, counts.skipped, await holderOf(stage)], [0, 1, null]);
 });
 
+Deno.test("a session is kept for whoever waits for it, and not longer when the clock is set back", async () => {
+  const [stage, waiting] = await inSession();
+  const other = await stage.schedule(
+    { session: "s1", rule: { everySeconds: DAY / SECOND } },
+    "two",
+  );
+  await take(stage, 7 * MINUTE);
+  await stage.pass(5 * MINUTE + SECOND);
+  await stage.send(GATE, { type: "gate.leave", person: "ann" });
+  await stage.send(other, { type: "schedule.run" });
+  assertEquals((await stage.record(other)).state, "active.waitingForSession");
+  await stage.send(waiting, { type: "schedule.pause" });
+  stage.stage.clock.jump(-2 * HOUR);
+  await stage.send(other, { type: "schedule.pause" });
+  await stage.send(other, { type: "schedule.run" });
+  assertEquals((await stage.record(other)).state, "paused.running");
+});
+
 Deno.test("a session has a gate whatever it is called", async () => {
   const stage = await AutomationStage.start();
   const session = "répétition \ud800 ".repeat(15);

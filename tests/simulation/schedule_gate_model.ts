@@ -8,7 +8,7 @@ export class GateModel {
   /** When a person's hold is over. */
   heldUntil = Infinity;
   /** Who was told first that it is busy goes first, if it asks again in time. */
-  #next: { by: unknown; until: number } | undefined;
+  #next: { by: unknown; at: number } | undefined;
 
   constructor(readonly key: string) {}
 
@@ -34,12 +34,13 @@ export class GateModel {
 
   #asked(by: unknown, at: number): void {
     const next = this.#next;
-    const isOthers = next !== undefined && next.by !== by && at < next.until;
+    const isNow = next !== undefined && at > next.at - KEPT_FOR_MS && at < next.at + KEPT_FOR_MS;
+    const isOthers = isNow && next.by !== by;
     if (this.holder === null && !isOthers) {
       this.#next = undefined;
       this.#hold(String(by));
     } else if (this.holder !== null && this.holder !== by && !isOthers) {
-      this.#next = { by, until: at + KEPT_FOR_MS };
+      this.#next = { by, at };
     }
   }
 
