@@ -3,6 +3,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { setup } from "xstate";
 import type { Executor } from "../../actors/adapters/executor/executor.ts";
 import { createAlertKind } from "../../actors/alert.ts";
+import { createGoalKind } from "../../actors/goal.ts";
 import { createScheduleKind } from "../../actors/schedule.ts";
 import type { SystemJob } from "../../actors/system_jobs.ts";
 import { createTaskKind } from "../../actors/task.ts";
@@ -12,7 +13,7 @@ import { MemoryStore } from "../../actors/store/memory.ts";
 import type { Commit } from "../../actors/store/store.ts";
 import { external } from "../../machines/lib/builtins.ts";
 import { startWorld, type World } from "../testing/system.ts";
-import { planOf } from "./automation_stage.ts";
+import { goalPlanOf, planOf } from "./automation_stage.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -224,6 +225,48 @@ Deno.test("watchdog finds a task that works past its limit, and one that shows n
     "silent task:b: It showed its last sign of life at 1970-01-01T00:16:40.000Z, and is to show " +
     "one every 300 s",
     'stuck task:a: It is in state "running.working", which was to end by 1970-01-01T01:16:40.000Z',
+  ]);
+});
+
+Deno.test("watchdog finds a job that runs past its limit", async () => {
+  const watched = await Watched.start([createScheduleKind({ runJob: hang })]);
+  const { clock } = watched.world;
+  const plan = planOf({ run: { job: "sweep" } });
+  await watched.spawn("a", undefined, "schedule", { id: "a", plan, createdAt: clock.now() });
+  await clock.advance(MINUTE);
+  watched.lose = (commit) => commit.timers = [];
+  // No alarm ends it.
+  clock.jump(10 * MINUTE);
+  assertEquals((await watched.find()).filter((line) => line.startsWith("stuck")), [
+    'stuck schedule:a: It is in state "active.running", which was to end by ' +
+    "1970-01-01T00:27:40.000Z",
+  ]);
+});
+
+Deno.test("watchdog finds a goal that goes on past its deadline, and past its last iteration", async () => {
+  const watched = await Watched.start([taskKind(), createGoalKind()]);
+  const { clock, system } = watched.world;
+  const deadlineAt = clock.now() + HOUR;
+  const goal = { plan: { ...goalPlanOf({}, clock.now()), deadlineAt }, createdAt: clock.now() };
+  watched.lose = (commit) => commit.timers = [];
+  for (const id of ["lost", "paused", "last"]) {
+    await watched.spawn(id, undefined, "goal", { id, ...goal });
+  }
+  await system.send("goal:paused", { type: "goal.pause" });
+  await clock.settle();
+  clock.jump(HOUR);
+  await system.send("goal:last", { type: "goal.deadline" });
+  await clock.settle();
+  const stuck = async () =>
+    (await watched.find()).filter((line) => line.startsWith("stuck goal")).toSorted();
+  const lost = 'stuck goal:lost: It is in state "active.iterating", which was to end by ' +
+    "1970-01-01T01:16:40.000Z";
+  assertEquals(await stuck(), [lost]);
+  clock.jump(10 * MINUTE);
+  assertEquals(await stuck(), [
+    'stuck goal:last: It is in state "active.iterating", which was to end by ' +
+    "1970-01-01T01:26:40.000Z",
+    lost,
   ]);
 });
 
