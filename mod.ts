@@ -110,6 +110,8 @@ export {
 export { createTaskKind, type TaskKindOptions } from "./actors/task.ts";
 export { createScheduleKind, type RunJob, type ScheduleKindOptions } from "./actors/schedule.ts";
 export type { JobInput, JobReport } from "./machines/schedule_events.ts";
+export { createGateKind } from "./actors/gate.ts";
+export { createGoalKind, type GoalKindOptions } from "./actors/goal.ts";
 export {
   createSystemJobs,
   type SystemJob,
