@@ -38,7 +38,10 @@ export async function resumeAll(world: GoalWorld): Promise<void> {
 async function setGoal(world: GoalWorld, id: string): Promise<void> {
   const { random, clock } = world;
   const createdAt = clock.now();
-  const limit = random.chance(0.5) ? { timeoutMs: 30 * MINUTE } : {};
+  const limit = {
+    ...(random.chance(0.5) && { timeoutMs: 30 * MINUTE }),
+    ...(random.chance(0.1) && { requireApproval: true }),
+  };
   const plan: GoalPlan = {
     objective: "All tests pass",
     deadlineAt: createdAt + random.int(-1, 4 * 60) * MINUTE,
@@ -80,7 +83,10 @@ function word(world: GoalWorld, id: string): [string, EventInput] | undefined {
     return [address, { type: "goal.delay", seconds: random.pick([0, 60, 600, 43_200]) }];
   }
   if (dice < 0.78) return [address, { type: "goal.cancel" }];
-  if (dice < 0.84) return [step?.task ?? address, { type: "task.cancel" }];
+  if (dice < 0.84) {
+    const type = random.pick(["task.cancel", "task.approve", "task.pause", "task.resume"]);
+    return [step?.task ?? address, { type }];
+  }
   if (dice < 0.92) {
     const deadlineAt = clock.now() + random.int(-5, 2 * 60) * MINUTE;
     return [address, { type: "goal.configure", plan: { ...plan, deadlineAt } }];

@@ -29,6 +29,8 @@ export type Deed = {
   fails?: ExecutorErrorCode;
   /** What it says it has used while it works. */
   tokens?: number;
+  /** It asks a person something, and nobody answers. */
+  asks?: boolean;
 };
 
 const CLAIM = { goal: "complete", summary: "All is done" };
@@ -39,7 +41,11 @@ const CODES = ["orphaned", "network", "spawn_failed", "runtime_offline"] as cons
 export function iterate(random: Random, character: Character): Deed {
   const work = { ms: random.int(3 * MINUTE, 15 * MINUTE), exitCode: 0 };
   const say = (...reports: object[]) => said(reports.concat(usageOf(random)));
-  const honest = { ...work, output: say(random.chance(0.3) ? CLAIM : { summary: "Went on" }) };
+  const session = random.chance(0.1) ? { session: random.pick(["s1", "own"]) } : {};
+  const honest = {
+    ...work,
+    output: say(random.chance(0.3) ? CLAIM : { summary: "Went on", ...session }),
+  };
   switch (character) {
     case "honest":
       return honest;
@@ -48,9 +54,10 @@ export function iterate(random: Random, character: Character): Deed {
     case "idle":
       return { ...work, ms: random.int(1, 2 * MINUTE), output: say() };
     case "hanging":
-      return random.chance(0.3)
-        ? { ...honest, ms: 1_000 * HOUR, tokens: random.int(0, 9) }
-        : honest;
+      if (random.chance(0.7)) return honest;
+      return {
+        ...{ ...honest, ms: 1_000 * HOUR, tokens: random.int(0, 9), asks: random.chance(0.5) },
+      };
     case "dying":
       if (random.chance(0.5)) return { ...honest, exitCode: random.int(0, 2) };
       return { ...honest, fails: random.pick(CODES), tokens: random.int(0, 9) };

@@ -186,6 +186,7 @@ export class GoalWorld {
     if (deed.tokens !== undefined) {
       await send({ type: "executor.progress", progress: { inputTokens: deed.tokens } });
     }
+    if (deed.asks === true) await send({ type: "executor.inputRequested", question: "Which?" });
     const ms = deed.fails === undefined ? deed.ms : random.int(0, deed.ms);
     await untilAborted(clock.sleep(ms, process.outside), signal);
     if (deed.fails !== undefined) throw new ExecutorError(deed.fails, "Cannot go on: simulated");
