@@ -11,7 +11,9 @@ import { child, topOf } from "./state_value.ts";
 
 export const GOAL_KIND = "goal";
 
+/** What goals are told with. */
 export type GoalKindOptions = {
+  /** Takes word of goals that pause by themselves or end. */
   notify?: Notify;
   /** Takes secrets out of a text. */
   redact?: (text: string) => string;
