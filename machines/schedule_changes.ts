@@ -49,21 +49,19 @@ export function configure(args: Args): Change {
   const { plan } = event;
   const isSameRule = JSON.stringify(plan.rule) === JSON.stringify(context.plan.rule);
   return {
-    ...(hasRunAll({ ...context, plan }) ? giveUp(context) : {}),
     plan,
     ...(plan.session === context.plan.session ? {} : forgetSession(context)),
     ...(isSameRule
       ? { nextSlot: sameRuleSlot(context, plan, event.at) }
       : { anchor: event.at, nextSlot: firstSlot(plan, event.at, context.taken.slot) }),
+    ...(hasRunAll({ ...context, plan }) ? haveNone(context) : {}),
   };
 }
 
-/** A slot that is due, but not taken yet, stays. Those after the last run that it may do do not. */
+/** A slot that is due, but not taken yet, stays. */
 function sameRuleSlot(context: ScheduleContext, plan: SchedulePlan, at: number): number | null {
   const { nextSlot, anchor, taken } = context;
-  if (nextSlot === null || hasRunAll(context)) {
-    return slotAfter(plan, newFrom(taken.slot, at), anchor);
-  }
+  if (nextSlot === null) return slotAfter(plan, newFrom(taken.slot, at), anchor);
   return plan.expiresAt !== null && nextSlot > plan.expiresAt ? null : nextSlot;
 }
 
@@ -122,6 +120,11 @@ function giveUp({ queue, counts }: ScheduleContext): Change {
   return { queue: [], counts: { ...counts, skipped: counts.skipped + ruleSlots(queue) } };
 }
 
+/** Nothing waits any more, and no slot comes: as behind the last run that it may do. */
+function haveNone(context: ScheduleContext): Change {
+  return { ...giveUp(context), nextSlot: null };
+}
+
 /** Whether a run may be asked for now. */
 export function mayAsk({ context }: Args): boolean {
   if (hasRunAll(context)) return false;
@@ -157,8 +160,7 @@ export function beginRun(args: Args): Change {
     stopped: null,
   };
   const begun = { ...args.context, queue, counts: { ...counts, runs: counts.runs + 1 } };
-  // Behind the last run that it may do, nothing waits.
-  return { queue, counts: begun.counts, ...(hasRunAll(begun) ? giveUp(begun) : {}), run };
+  return { queue, counts: begun.counts, ...(hasRunAll(begun) ? haveNone(begun) : {}), run };
 }
 
 /** The session that the next run continues; null for a new one. Jobs have none. */
@@ -198,7 +200,7 @@ export function keepJobError(args: Args): Change {
 }
 
 export function remove(args: Args): Change {
-  return { ...giveUp(args.context), deletedAt: timeOf(args), nextSlot: null };
+  return { ...haveNone(args.context), deletedAt: timeOf(args) };
 }
 
 export function restore(): Change {

@@ -71,8 +71,7 @@ export const scheduleSetup = setup({
     ),
   },
   guards: {
-    /** None that may run, that is. */
-    hasNoSlot: ({ context }) => context.nextSlot === null || change.hasRunAll(context),
+    hasNoSlot: ({ context }) => context.nextSlot === null,
     /** Longer waits than a timer's longest come in parts. */
     isEarly: (args) => change.timeOf(args) < (args.context.nextSlot ?? 0),
     /** Nothing runs, and of what waits nothing may. */

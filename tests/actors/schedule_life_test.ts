@@ -73,7 +73,9 @@ Deno.test("a run waits until the program of the one that it replaces has ended",
 
 Deno.test('overlap "replace" does not call off the last run that may be', async () => {
   const [stage, address] = await slow(150 * SECOND, { overlap: "replace", maxRuns: 1 });
-  await stage.pass(10 * MINUTE);
+  await stage.pass(2 * MINUTE + SECOND);
+  assertEquals((await stage.scheduleContext(address)).nextSlot, null);
+  await stage.pass(8 * MINUTE);
   const { counts } = await stage.scheduleContext(address);
   assertEquals([counts.runs, counts.succeeded], [1, 1]);
   assertEquals(await reasonOf(stage, address), ["paused", "maxRuns"]);

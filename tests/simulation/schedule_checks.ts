@@ -173,7 +173,7 @@ export class ScheduleChecks {
       run: context.run &&
         [context.run.at, context.run.isManual, context.run.session, context.run.stopped],
       clock: state.split(".")[0],
-      next: isArmed && !model.hasRunAll ? context.nextSlot : null,
+      next: isArmed ? context.nextSlot : null,
     };
     const [is, should] = [JSON.stringify(found), JSON.stringify(expected)];
     holdSchedule(is === should, () => `${address} is ${is}, should be ${should}`);
