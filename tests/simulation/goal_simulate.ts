@@ -72,6 +72,22 @@ async function run(world: GoalWorld): Promise<void> {
   if (letter !== undefined) {
     world.fail(new GoalViolation(`nobody took ${letter.event} to ${letter.address}`));
   }
+  await foldAll(world);
+}
+
+/** What is stored of each goal and gate is what its history comes to. */
+async function foldAll(world: GoalWorld): Promise<void> {
+  const { system } = await world.up();
+  for (const kind of ["goal", "gate"]) {
+    const { items } = await system.list(kind, { limit: 200 });
+    for (const { address, revision, state, context } of items) {
+      const folded = await system.at(address, revision);
+      if (JSON.stringify([folded.state, folded.context]) === JSON.stringify([state, context])) {
+        continue;
+      }
+      world.fail(new GoalViolation(`${address} is not what its history comes to`));
+    }
+  }
 }
 
 /** Lets so much time pass, and all happen that happens in it. */
