@@ -41,13 +41,21 @@ export class ScheduleUsers {
   async live(until: number): Promise<void> {
     const { world: { clock, random } } = this;
     for (let count = random.int(1, 3); count > 0; count--) await this.#make();
-    const meanMs = this.span.ms / random.int(3, 12);
+    const meanMs = this.span.ms / random.int(3, 15);
     while (clock.elapsed < until) {
-      await this.world.sleep(random.int(0, 2 * meanMs));
+      await this.world.sleep(random.chance(0.5) ? this.#soon() : random.int(0, 2 * meanMs));
       if (clock.elapsed >= until) return;
       if (random.chance(0.3)) await this.#workInSession();
       else await this.#change();
     }
+  }
+
+  /** How long until shortly after a slot, where much can happen at once, ms. */
+  #soon(): number {
+    const { random, clock, checks } = this.world;
+    const timers = [...checks.schedules.values()].flatMap((model) => model.timers);
+    const waitMs = Math.max(0, Math.min(...timers, clock.now() + this.span.ms) - clock.now());
+    return waitMs + random.int(0, random.chance(0.5) ? 20 * SECOND : 3 * MINUTE);
   }
 
   async #make(): Promise<void> {
