@@ -152,6 +152,21 @@ Deno.test("the session is free when its run was called off", async () => {
   assertEquals(await holderOf(stage), null);
 });
 
+Deno.test("a gate is free when whoever holds it has ended, or does not exist", async () => {
+  const stage = await AutomationStage.start();
+  const { system } = stage.stage;
+  stage.work = () => ({ ms: MINUTE });
+  const input = { id: "one", command: ["work"], createdAt: stage.now };
+  const { address } = await stage.stage.during(system.spawn("task", "one", input));
+  await stage.stage.during(system.spawn("gate", "s1", { key: "s1" }));
+  await stage.send(GATE, { type: "gate.claim", by: address });
+  assertEquals(await holderOf(stage), address);
+  await stage.pass(MINUTE + SECOND);
+  assertEquals(await holderOf(stage), null);
+  await stage.send(GATE, { type: "gate.claim", by: "task:none" });
+  assertEquals(await holderOf(stage), null);
+});
+
 Deno.test("two schedules in one session work in turns", async () => {
   const [stage] = await inSession({ overlap: "queue" });
   await stage.schedule({ session: "s1", rule: { everySeconds: 300 } }, "schedule_2");
