@@ -50,7 +50,7 @@ const AlertSchema = z.looseObject({
 /** An alert's id in a path, whatever its form: one that cannot exist is not found. */
 const params = z.strictObject({ id: z.string() });
 
-const Acknowledge = z.strictObject({
+export const Acknowledge = z.strictObject({
   by: CallerName.optional().openapi({ description: "By default the caller, where it says who" }),
   note: z.string().max(MAX_REASON_CHARS).optional(),
 });

@@ -5,10 +5,14 @@ import { AddressParam } from "./address_params.ts";
 
 const MAX_TYPE_CHARS = 255;
 
+/** What the runtime alone says to machines. */
+const RUNTIME_WORDS: readonly string[] = ["actor.ended", "slot.granted"];
+
 /** An event: `type` and JSON fields. */
 export const EventBody = z.looseObject({
   type: z.string().min(1).max(MAX_TYPE_CHARS)
     .refine((type) => !type.startsWith("xstate."), "xstate.* is for the runtime alone")
+    .refine((type) => !RUNTIME_WORDS.includes(type), "is for the runtime alone to say")
     .openapi({ example: "task.cancel" }),
 }).openapi("Event");
 

@@ -8,12 +8,14 @@ import type { EventInput } from "../actors/runtime/kind.ts";
 import { addressParams } from "./address_params.ts";
 import { type Answer, answer } from "./answer.ts";
 import { parseJson } from "./body.ts";
+import { callerOf } from "./caller.ts";
 import { type Api, type Call, mount } from "./endpoint.ts";
 import { invalidInput, ProblemError, refusalOf } from "./errors.ts";
 import { AddressedEvent, Envelope, EventBody } from "./event_body.ts";
 import { BATCH_WINDOW, MAX_BATCH_EVENTS } from "./limits.ts";
 import { defined } from "./paging.ts";
 import { ReceiptSchema, showReceipt } from "./render.ts";
+import { checkSendable } from "./sendable.ts";
 import { formatHeaders, NDJSON, ndjsonLine } from "./sse.ts";
 import { parseInput } from "./validation.ts";
 
@@ -37,8 +39,10 @@ function mountOne(api: Api): void {
     body: z.union([EventBody, Envelope]),
     answers: { 200: { description: "The event is durable", schema: ReceiptSchema } },
     refusals: [404, 409, 412],
-  }, ({ params, body, once, expectRevision }) => {
+  }, ({ c, params, body, once, expectRevision }) => {
     const envelope = isEvent(body) ? { event: body } : body;
+    const within = isEvent(body) ? "" : "/event";
+    checkSendable(params.address, envelope.event, { caller: callerOf(c), within });
     const options = defined({ expectRevision, ...envelope, event: undefined });
     return once.commit(
       (kept) => api.system.send(params.address, envelope.event, { ...options, ...kept }),
@@ -141,6 +145,7 @@ async function resultOf(
   try {
     if (item instanceof Error) throw item;
     const { address, event, key, expectRevision } = parseInput(AddressedEvent, item, "body");
+    checkSendable(address, event, { caller: callerOf(c), within: "/event" });
     const options = defined({ key: key ?? once.keyOf(String(index)), expectRevision });
     return showReceipt(await system.send(address, event, options));
   } catch (error) {

@@ -16,15 +16,15 @@ import { DelaySeconds } from "./goal_body.ts";
 import { goalAnswer, type GoalParams, goalParams, GoalSchema, readGoal } from "./goal_view.ts";
 import { defined } from "./paging.ts";
 
-const Reason = z.strictObject({ reason: Text.max(MAX_FINDING_CHARS).optional() });
+export const Reason = z.strictObject({ reason: Text.max(MAX_FINDING_CHARS).optional() });
 
 /** What is claimed, by whom. */
-const Claim = z.strictObject({
+export const Claim = z.strictObject({
   summary: Text.max(MAX_FINDING_CHARS).optional(),
   by: CallerName.optional().openapi({ description: "Who claims it; by default the caller" }),
 });
 
-const Delay = z.strictObject({
+export const Delay = z.strictObject({
   seconds: DelaySeconds.openapi({ description: "0 ends a delay" }),
   reason: Text.max(MAX_FINDING_CHARS).optional(),
 });

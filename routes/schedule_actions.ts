@@ -22,7 +22,7 @@ type Act = "change" | "pause" | "resume" | "run" | "delete" | "restore";
 /** What nobody does to a job of the server's own. */
 const NOT_OF_SYSTEM: readonly Act[] = ["change", "delete"];
 
-const Reason = z.strictObject({
+export const Reason = z.strictObject({
   reason: z.string().max(MAX_REASON_CHARS).optional()
     .openapi({ description: "For people: shown as `pausedDetail`" }),
 });

@@ -28,6 +28,14 @@ const params = z.strictObject({ key: SessionKey });
 
 const Person = Text.min(1).max(MAX_PERSON_CHARS);
 
+export const Turn = z.strictObject({
+  person: Person,
+  holdMs: z.int().min(MIN_HOLD_MS).max(MAX_HOLD_MS).default(PERSON_HOLD_MS)
+    .openapi({ description: "From now on; then the turn ends by itself" }),
+}).openapi("SessionTurn");
+
+export const Leaving = z.strictObject({ person: Person });
+
 const common = {
   tag: "Sessions",
   params,
@@ -59,11 +67,7 @@ function mountTake(api: Api): void {
     path: "/v1/sessions/{key}/turn",
     summary: "Take a session for a person, or hold it for longer",
     description: "A run that is underway in it is called off; others wait until the turn ends.",
-    body: z.strictObject({
-      person: Person,
-      holdMs: z.int().min(MIN_HOLD_MS).max(MAX_HOLD_MS).default(PERSON_HOLD_MS)
-        .openapi({ description: "From now on; then the turn ends by itself" }),
-    }).openapi("SessionTurn"),
+    body: Turn,
     refusals: [409],
   }, async ({ params: { key }, body, once }) => {
     await makeGate(system, key);
@@ -86,7 +90,7 @@ function mountLeave(api: Api): void {
     path: "/v1/sessions/{key}/turn",
     summary: "End a person's turn",
     description: "Where the turn has ended already, nothing changes.",
-    query: z.strictObject({ person: Person }),
+    query: Leaving,
     refusals: [409],
   }, async ({ params: { key }, query: { person } }) => {
     try {
