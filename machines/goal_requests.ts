@@ -45,7 +45,9 @@ export function taskMessage({ context }: Args) {
   const { kind, startedAt } = step;
   const base = (kind === "audit" ? plan.audit : plan.task) ?? plan.task;
   const variables = variablesOf(context, startedAt);
-  return createActor(taskOf({ retryOn: GOAL_RETRY_ON, ...base }, {
+  // A step that was called off may take seconds to die: with one key the next waits for that.
+  const key = { name: goalAddress(id) };
+  return createActor(taskOf({ retryOn: GOAL_RETRY_ON, key, ...base }, {
     taskId: step.task.slice(taskAddress("").length),
     parent: goalAddress(id),
     trigger: "goal",

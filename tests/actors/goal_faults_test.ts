@@ -97,7 +97,7 @@ Deno.test("goal whose task cannot be made counts a short iteration, and pauses a
   assertEquals([last?.state, goal.kinds], ["missing", []]);
 });
 
-Deno.test("goal goes on a minute later without a task that it cannot reach any more", async () => {
+Deno.test("goal goes on a minute later without a task that it cannot reach, and ends in time", async () => {
   const goal = await GoalStage.start({}, { setUp: (goal) => goal.iteration = () => HANGS });
   await goal.pass(MINUTE);
   await blockTasks(goal);
@@ -107,8 +107,10 @@ Deno.test("goal goes on a minute later without a task that it cannot reach any m
   const { last } = await goal.context();
   assertEquals([await goal.state(), last?.state], ["paused", "unknown"]);
   await goal.send({ type: "goal.resume" });
-  await goal.pass(SECOND);
-  assertEquals([await goal.state(), goal.kinds.length], ["active.iterating", 2]);
+  // Nobody can say that the old one is dead: what comes after it waits for its place.
+  assertEquals([await goal.state(), await goal.taskState()], ["active.iterating", "queued"]);
+  await goal.pass(48 * HOUR + 12 * MINUTE);
+  assertEquals(await goal.state(), "timeout");
 });
 
 Deno.test("goal whose task nobody can reach is cancelled by asking twice", async () => {
@@ -135,6 +137,16 @@ Deno.test("goal whose worker prints reports without end heeds the last of them, 
   await goal.pass(LONG + SECOND);
   const { claim } = await goal.context();
   assertEquals([await goal.state(), claim?.summary], ["active.auditing", "say 4999"]);
+});
+
+Deno.test("goal makes no task that could run beside one of its own that is still being ended", async () => {
+  const goal = await GoalStage.start({ task: { command: ["work"], key: { name: "mine" } } }, {
+    setUp: (goal) => goal.iteration = () => ({ report: CLAIM }),
+  });
+  await goal.pass(2 * LONG + SECOND);
+  const tasks = await goal.world.tasksOf(GOAL);
+  const keys = tasks.map(({ context }) => (context["settings"] as { key: unknown }).key);
+  assertEquals(keys, [{ name: "mine" }, { name: GOAL }, { name: "mine" }]);
 });
 
 Deno.test("goal hands no program what it could not be started with, whatever another has said", async () => {

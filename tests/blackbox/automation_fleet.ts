@@ -15,6 +15,8 @@ export type Aim = typeof AIMS[number];
 
 /** Longest life of a server that is killed at no moment of its own, ms. */
 const LIFE_MS = 2_000;
+/** Time of a goal that has too little of it. */
+const LATE_MS = 1_500;
 /** From the making of a schedule to its slot. */
 const SLOT_IN_MS = 700;
 
@@ -38,8 +40,14 @@ const RUN = `${ALONE}
 echo "$3" >> "$1/ran"
 `;
 
-/** What was made in one round. */
-export type Round = { goal: string; slot: string; manual: string };
+/** Hangs until it is told that it is the last one. */
+const LATE = `${ALONE}
+case "$HOLDFAST_PROMPT" in *"last iteration"*) echo '@holdfast {"summary": "Left in order"}' ;;
+*) sleep 1000 ;; esac
+`;
+
+/** What was made in one round: two goals, the second with too little time, and two schedules. */
+export type Round = { goal: string; late: string; slot: string; manual: string };
 
 export class AutomationFleet {
   readonly rounds: Round[] = [];
@@ -48,16 +56,20 @@ export class AutomationFleet {
 
   constructor(readonly witnesses: string, readonly random: () => number) {}
 
-  /** Makes a goal and two schedules, and kills the server when the moment has come. */
+  /** Makes what a round has, and kills the server when the moment has come. */
   async live(server: TestServer, aim: Aim): Promise<void> {
     const number = this.rounds.length + 1;
     const goal = await this.makeGoal(server, `goal_${number}`);
+    const late = await this.makeGoal(server, `goal_late${number}`, {
+      task: this.#program(LATE, `goal_late${number}`),
+      deadlineAt: new Date(Date.now() + LATE_MS).toISOString(),
+    });
     const slot = `schedule_slot${number}`;
     const manual = `schedule_manual${number}`;
     await this.#makeSchedule(server, manual, { everySeconds: 86_400 });
     const slotAt = Date.now() + SLOT_IN_MS;
     await this.#makeSchedule(server, slot, { at: new Date(slotAt).toISOString() });
-    const round = { goal, slot, manual };
+    const round = { goal, late, slot, manual };
     this.rounds.push(round);
     // It may be answered, or only done, or neither, before the server dies.
     const run = this.#run(server, manual).catch((error) => {
@@ -72,25 +84,28 @@ export class AutomationFleet {
     await this.#run(server, manual);
   }
 
-  async makeGoal(server: TestServer, id: string): Promise<string> {
-    const command = (script: string) => ["sh", "-c", script, "sh", this.witnesses, "0.2", id];
+  async makeGoal(server: TestServer, id: string, more: object = {}): Promise<string> {
     await make(server, "/v1/goals", {
       id,
       objective: "Everything is documented",
       scope: id,
       session: `session ${id}`,
-      // Each kill costs the step underway one of them.
-      task: { command: command(WORKER), maxAttempts: 10 },
-      audit: { command: command(AUDITOR) },
+      task: this.#program(WORKER, id),
+      audit: this.#program(AUDITOR, id),
+      ...more,
     });
     return id;
   }
 
   async #makeSchedule(server: TestServer, id: string, schedule: object): Promise<void> {
-    const command = ["sh", "-c", RUN, "sh", this.witnesses, "0.2", id];
-    await make(server, "/v1/schedules", {
-      ...{ id, name: id, schedule, task: { command, maxAttempts: 10 } },
-    });
+    const task = this.#program(RUN, id);
+    await make(server, "/v1/schedules", { id, name: id, schedule, task });
+  }
+
+  /** Each kill costs what is underway one of its attempts. */
+  #program(script: string, name: string): object {
+    const command = ["sh", "-c", script, "sh", this.witnesses, "0.2", name];
+    return { command, env: { WITNESSES: this.witnesses }, maxAttempts: 10 };
   }
 
   async #run(server: TestServer, schedule: string): Promise<void> {
