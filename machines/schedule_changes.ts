@@ -21,6 +21,8 @@ import { runTaskAddress } from "./schedule_requests.ts";
 import { firstSlot, hasExpired, newFrom, ruleSlots, slotAfter, takeDue } from "./schedule_slots.ts";
 import { endOfTask, tailOf } from "./task_output.ts";
 
+const NOT_MADE = "Its task could not be made: filled in, its template is too large";
+
 /** What a transition starts from. */
 type Args<E = ScheduleEvent> = { readonly context: ScheduleContext; readonly event: E };
 type Change = Partial<ScheduleContext>;
@@ -179,7 +181,7 @@ export function keepTaskEnd(args: Args): Change {
   return endRun(args, {
     outcome: succeeded ? "succeeded" : "failed",
     result: tailOf(result),
-    error,
+    error: event.status === "missing" ? NOT_MADE : error,
     session: sessionId,
   });
 }
@@ -216,9 +218,10 @@ function endRun(args: Args, ended: Ended): Change {
   const outcome = ended.outcome === "succeeded" ? "succeeded" : stopped ?? ended.outcome;
   const session = ended.session ?? run.session;
   const result = ended.result.slice(0, MAX_RESULT_CHARS);
+  const error = ended.error?.slice(0, MAX_RESULT_CHARS) ?? null;
   return {
     run: null,
-    last: { ...kept, ...ended, result, session, outcome, endedAt: timeOf(args) },
+    last: { ...kept, ...ended, result, error, session, outcome, endedAt: timeOf(args) },
     lastSession: isContinued ? session ?? lastSession : lastSession,
     counts: {
       ...counts,

@@ -28,8 +28,14 @@ export function runTaskAddress(id: string, { at, isManual }: Slot): string {
   return taskAddress(`task_${id}_${isManual ? "m" : ""}${at.toString(36)}`);
 }
 
+/** Largest JSON of a task's input; a message may have 64 KiB in all. */
+const MAX_TASK_CHARS = 60_000;
+/** Longer texts do not count: they are stored apart. */
+const MAX_COUNTED_CHARS = 8 * 1024;
+
 /**
- * Makes the task of the run underway, in the same commit. Unless it has a key of its own, the
+ * Makes the task of the run underway, in the same commit; null where it cannot be made, since the
+ * texts of its template are too long: filled in, or before, when they are stored apart. Unless it has a key of its own, the
  * schedule is its key: a run that is called off may take a while to end, and the next one waits.
  */
 export function taskMessage({ context }: Args) {
@@ -38,7 +44,9 @@ export function taskMessage({ context }: Args) {
     throw new Error("Cannot make a task: no run wants one");
   }
   const template = { key: { name: scheduleAddress(id) }, ...plan.run.task };
-  return createActor(taskOf(template, {
+  const texts = [template.prompt ?? "", ...template.command ?? []];
+  if (!texts.every((text) => typeof text === "string")) return null;
+  const input = taskOf(template, {
     taskId: run.task.slice(taskAddress("").length),
     parent: scheduleAddress(id),
     trigger: "schedule",
@@ -46,7 +54,13 @@ export function taskMessage({ context }: Args) {
     at: run.startedAt,
     session: run.session,
     variables: variablesOf(context, run.at, run.startedAt),
-  }));
+  });
+  return countedChars(input) <= MAX_TASK_CHARS ? createActor(input) : null;
+}
+
+function countedChars(input: unknown): number {
+  const isLong = (part: unknown) => typeof part === "string" && part.length > MAX_COUNTED_CHARS;
+  return JSON.stringify(input, (_, part) => isLong(part) ? "" : part).length;
 }
 
 export function cancelMessage(reason: string) {

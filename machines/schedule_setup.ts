@@ -35,10 +35,11 @@ export const scheduleSetup = setup({
     remove: assign(change.remove),
     restore: assign(change.restore),
     beginRun: assign(change.beginRun),
-    makeTask: sendTo(
-      ({ context }) => actorAt(context.run?.task ?? ""),
-      ({ context }) => taskMessage({ context }),
-    ),
+    /** Of a task that cannot be made, its watch tells that there is none. */
+    makeTask: enqueueActions(({ context, enqueue }) => {
+      const message = taskMessage({ context });
+      if (message !== null) enqueue.sendTo(actorAt(context.run?.task ?? ""), message);
+    }),
     /** Calls a run off that has a task; its end is told by the task. */
     stopRun: enqueueActions(
       ({ context, enqueue }, { why }: { why: NonNullable<ScheduleRunNow["stopped"]> }) => {

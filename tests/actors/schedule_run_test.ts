@@ -1,6 +1,7 @@
 /** What a schedule runs: a task made of a template, or a job of the system. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { JobInput } from "../../machines/schedule_events.ts";
+import type { RunTemplate } from "../../machines/run_template.ts";
 import { AutomationStage, DAY, HOUR, MINUTE, SECOND } from "./automation_stage.ts";
 
 const ALL =
@@ -30,6 +31,25 @@ Deno.test("each run's texts have their variables, in the schedule's zone", async
     ],
   ]);
 });
+
+const TEN_PROMPTS = Array.from({ length: 10 }, () => "{{prompt}}");
+
+const LONG: readonly { what: string; task: RunTemplate }[] = [
+  { what: "command", task: { command: TEN_PROMPTS, prompt: "y".repeat(7_000) } },
+  { what: "prompt", task: { command: ["work"], prompt: `{{now}} ${"y".repeat(12_000)}` } },
+];
+
+for (const { what, task } of LONG) {
+  Deno.test(`a run whose ${what} is too long to make a task of has failed`, async () => {
+    const stage = await AutomationStage.start();
+    const address = await stage.schedule({ run: { task } });
+    await stage.pass(5 * MINUTE);
+    const { last, counts, paused } = await stage.scheduleContext(address);
+    assertMatch(last?.error ?? "", /task could not be made/);
+    assertEquals([counts.failed, paused?.reason], [3, "failures"]);
+    assertEquals(stage.notifications.length, 1);
+  });
+}
 
 Deno.test("a run's task names its schedule and what made it", async () => {
   const stage = await AutomationStage.start();
