@@ -1,5 +1,6 @@
 /** Forms and bounds of fields that callers send to several resources. */
 import { z } from "@hono/zod-openapi";
+import { LAST_SLOT_MS } from "../machines/lib/cron.ts";
 import {
   MAX_LABELS,
   MAX_NAME_CHARS,
@@ -16,16 +17,19 @@ export const Name = Text.min(1).max(MAX_NAME_CHARS);
 /** The key of a session, which must fit into an address. */
 export const SessionKey = Text.min(1).max(MAX_SESSION_KEY_CHARS)
   .refine((key) => key.isWellFormed(), "must be well-formed Unicode")
+  .refine((key) => key !== "." && key !== "..", "cannot stand in a URL, which folds . and ..")
   .refine(
     (key) => !key.isWellFormed() || encodeURIComponent(key).length <= MAX_SESSION_ADDRESS_CHARS,
     `percent-encoded it must have at most ${MAX_SESSION_ADDRESS_CHARS} characters`,
   )
   .openapi({ example: "website/nightly" });
 
-/** A time, as ms since the epoch. */
+const TIME = "want ISO 8601 with its zone, such as 2030-01-31T18:00:00Z, or ms since the epoch";
+
+/** A time up to the year 9999, after which ISO 8601 is written otherwise, as ms since the epoch. */
 export const Instant = z.union([
-  z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
-  z.int().min(0),
+  z.iso.datetime({ offset: true, error: TIME }).transform((text) => Date.parse(text)),
+  z.int({ error: TIME }).min(0, TIME).max(LAST_SLOT_MS, "want a time up to the year 9999"),
 ]).openapi({ description: "ISO 8601, or ms since the epoch" });
 
 export const VariableName = z.string().max(MAX_NAME_CHARS)

@@ -93,5 +93,10 @@ export const GoalPatch = z.strictObject({
 
 export type GoalPatch = z.infer<typeof GoalPatch>;
 
+const DELAY = `want 0, or a whole number from ${MIN_DELAY_S} to ${MAX_DELAY_S}`;
+
 /** 0 ends a delay. */
-export const DelaySeconds = z.union([z.literal(0), z.int().min(MIN_DELAY_S).max(MAX_DELAY_S)]);
+export const DelaySeconds = z.int({ error: DELAY }).refine(
+  (seconds) => seconds === 0 || seconds >= MIN_DELAY_S && seconds <= MAX_DELAY_S,
+  DELAY,
+);

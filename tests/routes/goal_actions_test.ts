@@ -27,6 +27,7 @@ Deno.test("POST /v1/goals/{id}/delay takes 0, or a minute to half a day", async 
     const path = "/v1/goals/goal_1/delay";
     const refused = await world.refused("POST", path, { body: { seconds }, status: 422 });
     assertEquals(refused.places, ["/seconds"]);
+    assertStringIncludes(refused.detail, "want 0, or a whole number from 60 to 43200");
   }
   for (const seconds of [60, 43_200, 0]) {
     await world.json("POST", "/v1/goals/goal_1/delay", { body: { seconds } });
