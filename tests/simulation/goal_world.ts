@@ -18,13 +18,15 @@ import { createTaskKind } from "../../actors/task.ts";
 import { SimulatedClock } from "./clock.ts";
 import { type CommitFate, CrashingStore } from "./crashing_store.ts";
 import { GoalChecks } from "./goal_checks.ts";
-import { GoalViolation } from "./goal_violation.ts";
+import { GoalViolation, hold } from "./goal_violation.ts";
 import { audit, type Character, CHARACTERS, iterate } from "./goal_workers.ts";
 import { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { Trace } from "./trace.ts";
 
 const MINUTE = 60_000;
+/** What a worker that is called off may take to be gone. */
+const KILL_MS = 5_000;
 /** How often a commit is the last that its server makes. */
 const FATAL_COMMIT_CHANCE = 0.01;
 
@@ -40,6 +42,8 @@ export class GoalWorld {
   processes = 0;
   events = 0;
   isCalm = false;
+  /** Who is at work for each goal. */
+  readonly #working = new Map<string, string>();
   readonly #characters = new Map<string, Character>();
   readonly #places: number;
   #store = new MemoryStore();
@@ -93,6 +97,8 @@ export class GoalWorld {
     this.clock.drop(process);
     this.clock.drop(process.outside);
     this.process = undefined;
+    // What was at work is ended before another server begins anything.
+    this.#working.clear();
     this.#store = this.#store.reopen();
     const { random } = this;
     const pauseMs = random.int(0, random.chance(0.2) ? 120 * MINUTE : 5_000);
@@ -176,7 +182,39 @@ export class GoalWorld {
     };
   }
 
-  async #work(process: Process, input: ExecutorInput, { send, signal }: EffectContext) {
+  /**
+   * Nobody works for a goal while another does, or has been called off and is not gone yet. Who
+   * waits for a person does not work.
+   */
+  async #work(process: Process, input: ExecutorInput, context: EffectContext) {
+    const [, goal = ""] = input.taskId.split("_");
+    this.#begins(goal, input.taskId);
+    context.receive(({ type }) => {
+      if (type === "executor.pause") this.#rests(goal, input.taskId);
+      if (type === "executor.resume") this.#begins(goal, input.taskId);
+    });
+    try {
+      return await this.#deed(process, input, context);
+    } catch (error) {
+      const dyingMs = context.signal.aborted ? this.random.int(0, KILL_MS) : 0;
+      await this.clock.sleep(dyingMs, process.outside);
+      throw error;
+    } finally {
+      this.#rests(goal, input.taskId);
+    }
+  }
+
+  #begins(goal: string, task: string): void {
+    const other = this.#working.get(goal);
+    this.check(() => hold(other === undefined, () => `${task} works beside ${other}`));
+    this.#working.set(goal, task);
+  }
+
+  #rests(goal: string, task: string): void {
+    if (this.#working.get(goal) === task) this.#working.delete(goal);
+  }
+
+  async #deed(process: Process, input: ExecutorInput, { send, signal }: EffectContext) {
     const { random, clock } = this;
     const [, goal = ""] = input.taskId.split("_");
     const character = this.#characters.get(goal) ?? random.pick(CHARACTERS);
@@ -186,7 +224,10 @@ export class GoalWorld {
     if (deed.tokens !== undefined) {
       await send({ type: "executor.progress", progress: { inputTokens: deed.tokens } });
     }
-    if (deed.asks === true) await send({ type: "executor.inputRequested", question: "Which?" });
+    if (deed.asks === true) {
+      await send({ type: "executor.inputRequested", question: "Which?" });
+      this.#rests(goal, input.taskId);
+    }
     const ms = deed.fails === undefined ? deed.ms : random.int(0, deed.ms);
     await untilAborted(clock.sleep(ms, process.outside), signal);
     if (deed.fails !== undefined) throw new ExecutorError(deed.fails, "Cannot go on: simulated");
