@@ -4,7 +4,7 @@ import { isoOf, spanOf } from "./lib/times.ts";
 import { render, type Variables } from "./lib/text_template.ts";
 import { goalAddress, type GoalContext, type GoalStep } from "./goal_context.ts";
 import { GOAL_RETRY_ON, LAST_ITERATION_MS } from "./goal_input.ts";
-import { taskOf } from "./run_template.ts";
+import { areTexts, canBeMade, taskOf } from "./run_template.ts";
 import { taskAddress } from "./task_context.ts";
 
 type Args = { readonly context: GoalContext };
@@ -38,26 +38,32 @@ export function stepTaskAddress(
   return taskAddress(`task_${id}_${name}_${at.toString(36)}`);
 }
 
-/** Makes the task of the step underway, in the same commit. */
+/**
+ * Makes the task of the step underway, in the same commit; null where it cannot be made, since the
+ * texts that it is made of are too long.
+ */
 export function taskMessage({ context }: Args) {
   const { plan, step, createdBy, id } = context;
   if (step === null) throw new Error("Cannot make a task: no step wants one");
   const { kind, startedAt } = step;
   const base = (kind === "audit" ? plan.audit : plan.task) ?? plan.task;
+  const template = plan.templates[TEMPLATES[kind]];
+  if (!areTexts([plan.objective, template, ...base.command ?? []])) return null;
   const variables = variablesOf(context, startedAt);
   // A step that was called off may take seconds to die: with one key the next waits for that.
   const key = { name: goalAddress(id) };
-  return createActor(taskOf({ retryOn: GOAL_RETRY_ON, key, ...base }, {
+  const input = taskOf({ retryOn: GOAL_RETRY_ON, key, ...base }, {
     taskId: step.task.slice(taskAddress("").length),
     parent: goalAddress(id),
     trigger: "goal",
     createdBy,
     at: startedAt,
     session: step.session,
-    prompt: render(plan.templates[TEMPLATES[kind]], variables),
+    prompt: render(template, variables),
     timeoutMs: kind === "last" ? LAST_ITERATION_MS : Math.max(1, plan.deadlineAt - startedAt),
     variables,
-  }));
+  });
+  return canBeMade(input) ? createActor(input) : null;
 }
 
 /** The prompt that the next step of a kind would have, were it to begin now. */

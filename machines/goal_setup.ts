@@ -41,10 +41,11 @@ export const goalSetup = setup({
     disarmDeadline: cancel("deadline"),
     configure: assign(change.configure),
     beginStep: assign((args, { kind }: { kind: GoalStep["kind"] }) => change.beginStep(args, kind)),
-    makeTask: sendTo(
-      ({ context }) => actorAt(context.step?.task ?? ""),
-      ({ context }) => taskMessage({ context }),
-    ),
+    /** Of a task that cannot be made, its watch tells that there is none. */
+    makeTask: enqueueActions(({ context, enqueue }) => {
+      const message = taskMessage({ context });
+      if (message !== null) enqueue.sendTo(actorAt(context.step?.task ?? ""), message);
+    }),
     announceIteration: emit(({ context }) => ({
       type: "goal.iteration",
       iteration: context.iteration,

@@ -23,6 +23,11 @@ type OfOneRun =
   | "trigger"
   | "vm";
 
+/** Largest JSON of a task's input; a message may have 64 KiB in all. */
+const MAX_TASK_CHARS = 60_000;
+/** Longer texts do not count: they are stored apart. */
+const MAX_COUNTED_CHARS = 8 * 1024;
+
 /** A VM that exists, or what each run makes one of. */
 export type RunVm = { readonly id: string } | {
   readonly make: Omit<VmInput, "id" | "createdAt" | "at" | "owner">;
@@ -66,6 +71,18 @@ export function taskOf(template: RunTemplate, run: Run): TaskInput {
     ...(vm === undefined ? {} : { vm: vmOf(vm, run) }),
     ...timeLimit(template, run),
   };
+}
+
+/** Whether a task of this input can be made: filled in, its texts may have become too long. */
+export function canBeMade(input: TaskInput): boolean {
+  const isLong = (part: unknown) => typeof part === "string" && part.length > MAX_COUNTED_CHARS;
+  const counted = JSON.stringify(input, (_, part) => isLong(part) ? "" : part);
+  return counted.length <= MAX_TASK_CHARS;
+}
+
+/** Whether texts are there themselves: what is too long is stored apart, and cannot be filled in. */
+export function areTexts(texts: readonly unknown[]): boolean {
+  return texts.every((text) => typeof text === "string");
 }
 
 function vmOf(vm: RunVm, { taskId, at }: Run): TaskVm {

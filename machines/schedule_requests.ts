@@ -2,7 +2,7 @@
 import { createActor } from "./lib/builtins.ts";
 import { dateIn, isoOf, timeIn } from "./lib/times.ts";
 import type { Variables } from "./lib/text_template.ts";
-import { taskOf } from "./run_template.ts";
+import { areTexts, canBeMade, taskOf } from "./run_template.ts";
 import { scheduleAddress, type ScheduleContext, type Slot } from "./schedule_context.ts";
 import type { JobInput } from "./schedule_events.ts";
 import { taskAddress } from "./task_context.ts";
@@ -28,15 +28,11 @@ export function runTaskAddress(id: string, { at, isManual }: Slot): string {
   return taskAddress(`task_${id}_${isManual ? "m" : ""}${at.toString(36)}`);
 }
 
-/** Largest JSON of a task's input; a message may have 64 KiB in all. */
-const MAX_TASK_CHARS = 60_000;
-/** Longer texts do not count: they are stored apart. */
-const MAX_COUNTED_CHARS = 8 * 1024;
-
 /**
  * Makes the task of the run underway, in the same commit; null where it cannot be made, since the
- * texts of its template are too long: filled in, or before, when they are stored apart. Unless it has a key of its own, the
- * schedule is its key: a run that is called off may take a while to end, and the next one waits.
+ * texts of its template are too long: filled in, or before, when they are stored apart. Unless it
+ * has a key of its own, the schedule is its key: a run that is called off may take a while to end,
+ * and the next one waits.
  */
 export function taskMessage({ context }: Args) {
   const { plan, run, createdBy, id } = context;
@@ -44,8 +40,7 @@ export function taskMessage({ context }: Args) {
     throw new Error("Cannot make a task: no run wants one");
   }
   const template = { key: { name: scheduleAddress(id) }, ...plan.run.task };
-  const texts = [template.prompt ?? "", ...template.command ?? []];
-  if (!texts.every((text) => typeof text === "string")) return null;
+  if (!areTexts([template.prompt ?? "", ...template.command ?? []])) return null;
   const input = taskOf(template, {
     taskId: run.task.slice(taskAddress("").length),
     parent: scheduleAddress(id),
@@ -55,12 +50,7 @@ export function taskMessage({ context }: Args) {
     session: run.session,
     variables: variablesOf(context, run.at, run.startedAt),
   });
-  return countedChars(input) <= MAX_TASK_CHARS ? createActor(input) : null;
-}
-
-function countedChars(input: unknown): number {
-  const isLong = (part: unknown) => typeof part === "string" && part.length > MAX_COUNTED_CHARS;
-  return JSON.stringify(input, (_, part) => isLong(part) ? "" : part).length;
+  return canBeMade(input) ? createActor(input) : null;
 }
 
 export function cancelMessage(reason: string) {

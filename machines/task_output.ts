@@ -4,6 +4,8 @@ import type { ActorEnded } from "./lib/builtins.ts";
 /** What is kept of a result, characters. */
 const MAX_RESULT_CHARS = 2_000;
 
+const NOT_MADE = "Its task could not be made: filled in, its template is too large";
+
 export type TaskEnd = {
   /** The task's last state; where there is no such task, `missing`. */
   readonly state: string;
@@ -25,7 +27,8 @@ export function endOfTask({ status, state, output }: ActorEnded): TaskEnd {
   const last = status === "done" ? state : status;
   const { message } = fieldsOf(error);
   const { tokens, costUsd } = fieldsOf(usage);
-  const said = typeof message === "string" ? message : `Its task ended as "${last}"`;
+  const ended = status === "missing" ? NOT_MADE : `Its task ended as "${last}"`;
+  const said = typeof message === "string" ? message : ended;
   return {
     state: last,
     succeeded,

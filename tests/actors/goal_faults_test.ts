@@ -88,13 +88,35 @@ Deno.test("goal whose audit is cut off by a restart audits again by itself", asy
 });
 
 Deno.test("goal whose task cannot be made counts a short iteration, and pauses after five", async () => {
-  // Small enough to be sent, and too large to be a task.
   const command = Array.from({ length: 8 }, () => "{{objective}}".repeat(20));
   const goal = await GoalStage.start({ objective: "x".repeat(402), task: { command } });
   await goal.pass(MINUTE);
   const { last, paused } = await goal.context();
   assertEquals([await goal.state(), paused?.reason], ["paused", "runaway"]);
   assertEquals([last?.state, goal.kinds], ["missing", []]);
+});
+
+Deno.test("goal whose task grows too large with what its worker says goes on to its end", async () => {
+  const command = ["work", ...Array.from({ length: 40 }, () => "{{lastResult}}")];
+  const goal = await GoalStage.start({ task: { command } }, {
+    timeMs: HOUR,
+    setUp: (goal) => goal.iteration = () => ({ output: "x".repeat(2_000) }),
+  });
+  await goal.pass(LONG + MINUTE);
+  const { last, paused } = await goal.context();
+  assertEquals([await goal.state(), paused?.reason, goal.kinds], ["paused", "runaway", [
+    "iteration",
+  ]]);
+  assertEquals(last?.state, "missing");
+  assertMatch(last?.error ?? "", /could not be made: .* too large/);
+  await goal.send({ type: "goal.cancel" });
+  assertEquals(await goal.state(), "cancelled");
+});
+
+Deno.test("goal whose texts are so long that they are stored apart pauses, too", async () => {
+  const goal = await GoalStage.start({ objective: "x".repeat(9_000) });
+  await goal.pass(MINUTE);
+  assertEquals([await goal.state(), (await goal.context()).paused?.reason], ["paused", "runaway"]);
 });
 
 Deno.test("goal goes on a minute later without a task that it cannot reach, and ends in time", async () => {
