@@ -44,10 +44,15 @@ async function exists(client: Client, path: string): Promise<boolean> {
   }
 }
 
-/** The only id that begins so. What the server makes begins with the kind, which may be left out. */
+/**
+ * The id that is so, or the only one that begins so. What the server makes begins with the kind,
+ * which may be left out.
+ */
 async function findOne(client: Client, kind: string, text: string): Promise<string> {
   if (text === "") throw new UsageError(`Cannot find ${kind} "": want an id`);
-  const beginnings = [text, `${kind}_${text}`];
+  const whole = `${kind}_${text}`;
+  if (await exists(client, `/v1/actors/${encodeURIComponent(`${kind}:${whole}`)}`)) return whole;
+  const beginnings = [text, whole];
   const found: string[] = [];
   let cursor: string | undefined;
   for (let seen = 0; seen < MAX_SEARCHED; seen += PAGE) {
