@@ -35,7 +35,7 @@ export function terminalMessages(
 ): (data: SocketMessage) => void {
   const fail = (message: string, requestId: string | null = null) =>
     socket.sendJson({ type: "error", requestId, message });
-  const tell = (error: Error) => fail(error.message);
+  const tell = (error: unknown) => fail(error instanceof Error ? error.message : String(error));
   const type = (data: Uint8Array) => void Promise.all([session.write(data), used()]).catch(tell);
   let isSearching = false;
   const search = async ({ requestId, ...query }: SearchMessage) => {

@@ -20,7 +20,9 @@ function program() {
   const writer = output.writable.getWriter();
   const exited = Promise.withResolvers<ExecExit>();
   const typed: string[] = [];
+  const sizes: string[] = [];
   let letType = Promise.resolve();
+  let letResize = Promise.resolve();
   let closed = 0;
   const process: TerminalProcess = {
     output: output.readable,
@@ -28,7 +30,12 @@ function program() {
       await letType;
       typed.push(new TextDecoder().decode(data));
     },
-    resize: () => Promise.resolve(),
+    resize: async (columns, rows) => {
+      const mine = letResize;
+      letResize = Promise.resolve();
+      await mine;
+      sizes.push(`${columns}x${rows}`);
+    },
     close: async () => {
       closed++;
       await writer.close().catch((error: Error) => error);
@@ -50,6 +57,9 @@ function program() {
     /** Ends, and leaves the terminal open. */
     leave: () => exited.resolve({ exitCode: 0, signal: null }),
     hold: (until: Promise<void>) => letType = until,
+    sizes,
+    /** The next new size takes until then, those after it no time. */
+    holdSize: (until: Promise<void>) => letResize = until,
     closed: () => closed,
   };
 }
@@ -182,6 +192,19 @@ Deno.test("TerminalSession types in order, and refuses more than may wait", asyn
   await Promise.all(typed);
   assertEquals(running.typed, ["a", "b"]);
   await session.write(much);
+  session.close("done");
+  await session.ended;
+});
+
+Deno.test("TerminalSession sets sizes in order, so that the last one stands", async () => {
+  const { running, session } = open();
+  const gate = Promise.withResolvers<void>();
+  running.holdSize(gate.promise);
+  const set = [session.resize(100, 30), session.resize(120, 40)];
+  gate.resolve();
+  await Promise.all(set);
+  assertEquals(running.sizes, ["100x30", "120x40"]);
+  assertEquals([session.view().columns, session.view().rows], [120, 40]);
   session.close("done");
   await session.ended;
 });

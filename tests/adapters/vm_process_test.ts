@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { sweepOrphans } from "../../actors/adapters/executor/orphans.ts";
 import { withoutCredentials } from "../../actors/adapters/vm/clone.ts";
 import { createProcessProvider } from "../../actors/adapters/vm/process.ts";
@@ -153,6 +153,18 @@ Deno.test("terminal() ends with its server, even when that is killed", async () 
     for await (const _ of terminal.output) say("on");`,
   );
   await eventually(async () => (await markedProcesses(vm.vmId)).length === 0);
+  await bench.deleteAll();
+});
+
+Deno.test("terminal() refuses what is typed when its program has ended, and says why", async () => {
+  await using place = await setup();
+  const bench = openBench(place);
+  const vm = await bench.create();
+  const size = { columns: 80, rows: 24 };
+  const terminal = await bench.provider.terminal(vm, { command: ["true"], ...size }, call());
+  await terminal.exited;
+  await terminal.close();
+  await assertRejects(() => terminal.write(new Uint8Array(1)), Error, "it has ended");
   await bench.deleteAll();
 });
 

@@ -1,6 +1,6 @@
 /** The edge with VMs over real sockets; the VMs are directories and processes of this machine. */
 import { createProcessProvider } from "../../actors/adapters/vm/process.ts";
-import type { VmProvider } from "../../actors/adapters/vm/provider.ts";
+import type { VmConnection, VmProvider } from "../../actors/adapters/vm/provider.ts";
 import { VmProviders } from "../../actors/adapters/vm/providers.ts";
 import type { System } from "../../actors/runtime/api.ts";
 import { systemClock } from "../../actors/runtime/clock.ts";
@@ -27,7 +27,7 @@ export type VmEdge = AsyncDisposable & {
 
 export async function openVmEdge(config: Partial<AppConfig> = {}): Promise<VmEdge> {
   const home = await Deno.makeTempDir();
-  const provider = createProcessProvider({ home, instance: home });
+  const { provider, closeAll } = tracked(createProcessProvider({ home, instance: home }));
   const providers = new VmProviders([provider]);
   const system = createSystem({ store: openMemoryStore(), kinds: [createVmKind({ providers })] });
   await system.start();
@@ -56,6 +56,7 @@ export async function openVmEdge(config: Partial<AppConfig> = {}): Promise<VmEdg
     },
     async abandon() {
       await server.shutdown();
+      await closeAll();
       await Deno.remove(home, { recursive: true });
     },
     async [Symbol.asyncDispose]() {
@@ -65,7 +66,26 @@ export async function openVmEdge(config: Partial<AppConfig> = {}): Promise<VmEdg
       }
       await server.shutdown();
       await system.stop({ drainMs: 5_000 });
+      await closeAll();
       await Deno.remove(home, { recursive: true });
+    },
+  };
+}
+
+/** A provider whose connections can be waited for: they end a moment after their VM. */
+function tracked(provider: VmProvider): { provider: VmProvider; closeAll(): Promise<void> } {
+  const opened: VmConnection[] = [];
+  return {
+    provider: {
+      ...provider,
+      async connect(...asked) {
+        const connection = await provider.connect(...asked);
+        opened.push(connection);
+        return connection;
+      },
+    },
+    async closeAll() {
+      await Promise.all(opened.map((connection) => connection.close()));
     },
   };
 }

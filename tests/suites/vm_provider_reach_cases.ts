@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import type { VmHandle } from "../../actors/adapters/vm/provider.ts";
 import { eventually } from "../testing/processes.ts";
+import { freePort } from "../testing/run_task.ts";
 import { type Bench, call, type Cases, rejectsWith, sh, start } from "./vm_provider_bench.ts";
 
 const MIB = 1024 * 1024;
@@ -23,8 +24,7 @@ async function connects(bench: Bench): Promise<void> {
   for (let round = 0; round < 2; round++) assertStringIncludes(await get(bench, vm, port), "hello");
   // A connection that is dropped leaves nothing, and the server goes on.
   const dropped = await provider.connect(vm, port, call());
-  dropped.close();
-  await Promise.all([dropped.readable.cancel(), dropped.writable.abort()]);
+  await Promise.all([dropped.close(), dropped.readable.cancel(), dropped.writable.abort()]);
   assertStringIncludes(await get(bench, vm, port), "hello");
   await provider.delete(vm.vmId, call());
   await Promise.allSettled([serving.ended]);
@@ -82,12 +82,7 @@ async function get({ provider }: Bench, vm: VmHandle, port: number): Promise<str
   const request = "GET / HTTP/1.1\r\nHost: vm\r\nConnection: close\r\n\r\n";
   await writer.write(new TextEncoder().encode(request));
   const answer = await new Response(connection.readable).text();
-  connection.close();
+  await connection.close();
   await writer.abort();
   return answer;
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

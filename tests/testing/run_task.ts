@@ -7,6 +7,9 @@ import { fileURLToPath } from "node:url";
 
 /** Longest time that a script may take; one that hangs is killed, and its test fails. */
 const MAX_TASK_MS = 60_000;
+/** Below those that Linux gives whoever asks for any. */
+const FIRST_PORT = 20_000;
+const PORTS = 12_000;
 
 const ROOT = fileURLToPath(import.meta.resolve("../../"));
 
@@ -55,10 +58,15 @@ export function taskCommand(
   });
 }
 
-/** A port that nothing listens on at present. */
+/** A port that nothing listens on at present, and that the system gives nobody unasked. */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }

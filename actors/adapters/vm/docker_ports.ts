@@ -73,11 +73,14 @@ function connectionOf(
 ): VmConnection {
   const pieces = command.output();
   let closed = false;
-  const close = () => {
+  const close = async () => {
     if (closed) return;
     closed = true;
-    command.end({ signal: "TERM", graceMs: 0, ended: Promise.resolve() })
-      .catch((error) => warn("Cannot close a connection", { vmId, reason: String(error) }));
+    try {
+      await command.end({ signal: "TERM", graceMs: 0, ended: Promise.resolve() });
+    } catch (error) {
+      warn("Cannot close a connection", { vmId, reason: String(error) });
+    }
   };
   const readable = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -91,7 +94,7 @@ function connectionOf(
         controller.close();
       } catch (error) {
         if (closed) return controller.close();
-        close();
+        await close();
         controller.error(error);
       }
     },

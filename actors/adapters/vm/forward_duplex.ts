@@ -23,9 +23,9 @@ export function duplexOf(connection: VmConnection): Socket {
       writer.write(chunk).then(() => done(), done);
     },
     destroy(error, done) {
-      connection.close();
       // Both ends are gone: whatever they still say is of no interest to anybody.
-      Promise.allSettled([reader.cancel(), writer.abort()]).then(() => done(error));
+      Promise.allSettled([connection.close(), reader.cancel(), writer.abort()])
+        .then(() => done(error));
     },
   });
   const same = () => duplex;

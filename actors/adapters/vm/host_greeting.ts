@@ -27,13 +27,13 @@ export type Greeted = {
 };
 
 /**
- * Waits for the line. Where the program ends without it, throws what `explain` makes of its exit
- * code and its complaint. The signal ends the waiting, not a program that has greeted.
+ * Waits for the line. Where the program ends without it, throws what `explain` makes of how
+ * it ended and of its complaint. The signal ends the waiting, not a program that has greeted.
  */
 export async function greeted(
   group: ProcessGroup,
   signal: AbortSignal,
-  { explain }: { explain(exitCode: number | null, complaint: string): Error },
+  { explain }: { explain(ending: Ending, complaint: string): Error },
 ): Promise<Greeted> {
   if (group.stdin === null) {
     throw new Error("Cannot talk to a program: it was started without input");
@@ -46,7 +46,8 @@ export async function greeted(
     const [ended] = await Promise.all([
       endGroup(group, HANG_UP_GRACE_MS),
       reader.cancel(),
-      writer.abort(),
+      // Whoever writes on is told so; without a reason it would be told nothing at all.
+      writer.abort(new Deno.errors.BrokenPipe("Cannot write to the program: it has ended")),
     ]);
     await complaint.stop();
     return ended;
@@ -68,7 +69,7 @@ export async function greeted(
     return { greeting: first.line, output, input: passTo(writer), end: ending };
   }
   signal.throwIfAborted();
-  if (first === null) throw explain((await group.ended).exitCode, await complaint.text);
+  if (first === null) throw explain(await group.ended, await complaint.text);
   throw new ProviderError("unreachable", `Cannot go on: nothing answered within ${GREETING_MS} ms`);
 }
 

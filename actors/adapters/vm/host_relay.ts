@@ -42,13 +42,19 @@ export async function openRelay(
     env: { PATH: hostPath(), LC_ALL: "C" },
   }, { stdin: "piped" });
   const { output, input, end } = await greeted(group, signal, {
-    explain: (exitCode, complaint) =>
+    explain: ({ exitCode, signal }, complaint) =>
       exitCode === REFUSED
         ? new ProviderError("port_closed", "Cannot connect: nothing listens on that port")
         : new ProviderError(
           "failed",
-          `Cannot connect: ${complaint || `it ended with ${exitCode}`}`,
+          `Cannot connect: ${complaint || `it ended with ${exitCode ?? signal}`}`,
         ),
   });
-  return { readable: output, writable: input, close: () => void end() };
+  return {
+    readable: output,
+    writable: input,
+    async close() {
+      await end();
+    },
+  };
 }

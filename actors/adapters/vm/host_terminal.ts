@@ -39,7 +39,7 @@ export async function openHostTerminal(
     ...(cwd === undefined ? {} : { cwd }),
   }, { stdin: "piped" });
   const { greeting: tty, output, input, end } = await greeted(group, signal, {
-    explain(exitCode, complaint) {
+    explain({ exitCode, signal }, complaint) {
       const cannot = "Cannot open a terminal";
       if (exitCode === NOT_FOUND) {
         return new ProviderError(
@@ -47,7 +47,7 @@ export async function openHostTerminal(
           `${cannot}: there is no program "${argv[0]}"`,
         );
       }
-      const reason = complaint || `script ended with ${exitCode}`;
+      const reason = complaint || `script ended with ${exitCode ?? signal}`;
       return new ProviderError("failed", `${cannot}: ${reason}`);
     },
   });

@@ -140,8 +140,8 @@ export interface VmConnection {
   readonly readable: ReadableStream<Uint8Array>;
   /** What it is sent. */
   readonly writable: WritableStream<Uint8Array>;
-  /** Ends both ways. */
-  close(): void;
+  /** Ends both ways; resolves when nothing of it is left. */
+  close(): Promise<void>;
 }
 
 /** A port on which something in the VM listens. */

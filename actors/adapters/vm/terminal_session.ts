@@ -57,6 +57,7 @@ export class TerminalSession {
   readonly #closing = Promise.withResolvers<TerminalEnd>();
   readonly #view: Omit<TerminalView, "viewers">;
   #input: Promise<void> = Promise.resolve();
+  #resized: Promise<void> = Promise.resolve();
   #waitingInputBytes = 0;
   #shownBytes = 0;
   #isOver = false;
@@ -110,9 +111,16 @@ export class TerminalSession {
     }
   }
 
+  /** Sets the size, in the order of the calls: the last one stands. */
   async resize(columns: number, rows: number): Promise<void> {
-    await this.#process.resize(columns, rows);
-    Object.assign(this.#view, { columns, rows });
+    const before = this.#resized;
+    const mine = (async () => {
+      await before;
+      await this.#process.resize(columns, rows);
+      Object.assign(this.#view, { columns, rows });
+    })();
+    this.#resized = mine.then(() => {}, () => {});
+    await mine;
   }
 
   /** Searches what is kept. Throws `PatternError`. */
