@@ -70,6 +70,7 @@ export class TestServer implements AsyncDisposable {
   readonly #options: ServerOptions;
   readonly #waiting = new Set<Waiter>();
   #running: Running | undefined;
+  #hasEnded = false;
 
   constructor(readonly home: string, options: ServerOptions) {
     this.#options = options;
@@ -93,7 +94,9 @@ export class TestServer implements AsyncDisposable {
     const stdout = readLines(launcher.stdout);
     const banner = await this.#ready(launcher, stdout);
     const drained = Promise.all([logged, stdout.rest()]);
+    this.#hasEnded = false;
     const ended = launcher.status.then(async ({ code, signal }) => {
+      this.#hasEnded = true;
       await drained;
       return { code, signal };
     });
@@ -101,9 +104,7 @@ export class TestServer implements AsyncDisposable {
       this.#running = { launcher, banner, ended };
       return;
     }
-    const { code } = await ended;
-    const log = this.log.slice(-SHOWN_LOG_LINES).join("\n");
-    throw new Error(`Cannot start the server: it ended with code ${code}\n${log}`);
+    await this.#fail("Cannot start the server", ended);
   }
 
   /** Calls the API. */
@@ -145,12 +146,19 @@ export class TestServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#running !== undefined) {
+      if (this.#hasEnded) await this.#fail("Cannot stop the server", this.#running.ended);
       // Kindly at first, so that its tasks end too. A killed launcher takes the server along.
       const timer = setTimeout(() => this.signal("SIGKILL"), STOP_MS);
       await this.stop();
       clearTimeout(timer);
     }
     if (this.#options.home === undefined) await Deno.remove(this.home, { recursive: true });
+  }
+
+  async #fail(action: string, ended: Promise<Ended>): Promise<never> {
+    const { code } = await ended;
+    const log = this.log.slice(-SHOWN_LOG_LINES).join("\n");
+    throw new Error(`${action}: it ended with code ${code}\n${log}`);
   }
 
   /** The banner, or undefined where the process ended without one. */
