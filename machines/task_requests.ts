@@ -35,11 +35,11 @@ export type AttemptInput = {
 type Args = { readonly context: TaskContext };
 
 /**
- * A place in every pool that limits the task. An agent and an exclusive key take one task at a
- * time unless somebody sets another limit; a workspace has a limit only where one is set.
+ * A place in every pool that limits the task. An agent, an exclusive key and a session take one
+ * task at a time unless somebody sets another limit; a workspace has a limit only where one is set.
  */
 export function slotRequest({ context }: Args): SlotInput {
-  const { agent, key, priority, workspace } = context.settings;
+  const { agent, key, priority, session, workspace } = context.settings;
   const place = workspaceName(workspace);
   const pools: PoolRequest[] = [SYSTEM_POOL];
   if (place !== null) pools.push(`workspace:${place}`);
@@ -48,6 +48,8 @@ export function slotRequest({ context }: Args): SlotInput {
     const name = `key:${key.name}`;
     pools.push(key.exclusive === false ? name : { name, limit: 1 });
   }
+  // Whoever has died in it must be gone first.
+  if (typeof session === "string") pools.push({ name: `session:${session}`, limit: 1 });
   const share = key?.name ?? place;
   return { pools, priority, ...(share === null ? {} : { share }) };
 }

@@ -30,6 +30,11 @@ const CASES: readonly { of: string; input: Partial<TaskInput>; asks: SlotInput }
     asks: { pools: ["system", { name: "agent:reviewer", limit: 1 }], priority: 0 },
   },
   {
+    of: "a task that goes on with a session",
+    input: { session: "web" },
+    asks: { pools: ["system", { name: "session:web", limit: 1 }], priority: 0 },
+  },
+  {
     of: "a task with a key, which is exclusive",
     input: { key: { name: "deploy" } },
     asks: { pools: ["system", { name: "key:deploy", limit: 1 }], priority: 0, share: "deploy" },
