@@ -52,6 +52,29 @@ Deno.test("a goal is claimed, sent back, claimed again and complete, and says ho
   }
 });
 
+Deno.test("a person takes the session of a goal: its program is ended, and the goal waits", async () => {
+  await using server = await startServer();
+  const command = ["sh", "-c", "trap '' TERM; echo here > began; sleep 1000"];
+  const witness = `goal of ${crypto.randomUUID()}`;
+  const made = await ask(server, "/v1/goals", {
+    json: {
+      ...{ id: "goal_1", objective: "Everything is documented", session: "web" },
+      task: { command, env: { WITNESS: witness }, killGraceMs: 200 },
+    },
+  });
+  assertEquals(made.status, 201, JSON.stringify(made.body));
+  await until("its program runs", async () => (await programsWith(witness)).length > 0);
+  const turn = await ask(server, "/v1/sessions/web/turn", { json: { person: "ada" } });
+  assertEquals(turn.status, 200, JSON.stringify(turn.body));
+  const { body: goal } = await ask(server, "/v1/goals/goal_1");
+  assertEquals([goal.state, goal.last.stopped], ["waitingForSession", "preempted"]);
+  assertMatch(goal.why, /session "web", which ada holds/);
+  await until("its program is gone", async () => (await programsWith(witness)).length === 0);
+  const { body: cancelled } = await ask(server, "/v1/goals/goal_1/cancel", { json: {} });
+  assertEquals([cancelled.state, cancelled.iteration], ["cancelled", 1]);
+  assertEquals((await ask(server, "/v1/sessions/web")).body.holder, "ada");
+});
+
 Deno.test("two callers who patch one schedule at once: one wins, the other gets 412, nothing is mixed", async () => {
   await using server = await startServer();
   const made = await ask(server, "/v1/schedules", {
