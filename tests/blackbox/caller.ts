@@ -6,7 +6,7 @@ import type { TestServer } from "../testing/server.ts";
 /** Longest wait for the end of a task; `waitMs` takes no more. */
 const WAIT_MS = 60_000;
 /** Longest wait for anything else. */
-const LATE_MS = 20_000;
+const LATE_MS = 60_000;
 
 // deno-lint-ignore no-explicit-any -- a caller from outside reads JSON that nothing has typed
 export type Body = any;

@@ -7,7 +7,7 @@ import { ask, type Body, until } from "./caller.ts";
 export async function makeVm(server: TestServer, vm: object): Promise<Body> {
   const made = await ask(server, "/v1/vms", { json: vm });
   assertEquals(made.status, 201, JSON.stringify(made.body));
-  return (await ask(server, `/v1/vms/${made.body.id}?waitMs=30000`)).body;
+  return (await ask(server, `/v1/vms/${made.body.id}?waitMs=60000`)).body;
 }
 
 export async function vmState(server: TestServer, id: string): Promise<string> {

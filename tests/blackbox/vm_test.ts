@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { bwrapUnavailable } from "../adapters/vm_bwrap_lab.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
-import { exec, makeVm, post, untilVm } from "./vm_caller.ts";
+import { exec, lookAfterVms, makeVm, post, untilVm } from "./vm_caller.ts";
 import { ask, type Body, endOf, makeTask, until, untilState } from "./caller.ts";
 
 /** Idle for this long a VM of these tests sleeps. */
@@ -122,6 +122,7 @@ for (const { name: provider, reason } of PROVIDERS) {
     await server.kill();
     await removeBehind(server, vm.id);
     await server.start();
+    await lookAfterVms(server);
     await untilVm(server, vm.id, "failed");
     const failed = (await ask(server, `/v1/vms/${vm.id}`)).body;
     assertEquals(failed.error.code, "vanished");
@@ -133,7 +134,7 @@ for (const { name: provider, reason } of PROVIDERS) {
     assertEquals((await exec(server, vm.id, ["true"])).exitCode, 0);
   });
 
-  test("a VM that no actor owns is removed at the next start", async (server) => {
+  test("a VM that no actor owns is removed by the next look", async (server) => {
     const { id } = await makeVm(server, { provider });
     await server.kill();
     for (const file of ["holdfast.db", "holdfast.db-wal", "holdfast.db-shm"]) {
@@ -141,10 +142,10 @@ for (const { name: provider, reason } of PROVIDERS) {
     }
     assertEquals(await leftOf(server), [id]);
     await server.start();
-    await until("it is gone", async () => (await leftOf(server)).length === 0);
-    const told = () => server.log.find((line) => line.includes("no actor owns"));
-    await until("it is told", () => Promise.resolve(told() !== undefined));
-    assertStringIncludes(told() ?? "", id);
+    await lookAfterVms(server);
+    assertEquals(await leftOf(server), []);
+    const told = await server.logged((line) => line.includes("no actor owns"));
+    assertStringIncludes(told, id);
   });
 
   test("a repository that cannot be cloned fails with the reason", async (server) => {

@@ -139,8 +139,8 @@ Deno.test("DELETE closes a terminal, and ends what runs on it", async () => {
   await using client = await open(edge, vm);
   const id = await idOf(client);
   client.type("echo pid=$$; sleep 1000\n");
-  await client.shows(/pid=\d+/);
-  const pid = /pid=(\d+)/.exec(client.output)?.[1];
+  await client.shows(/pid=\d+\r/);
+  const pid = /pid=(\d+)\r/.exec(client.output)?.[1];
   const path = `/v1/vms/${vm}/terminals/${id}`;
   assertEquals((await edge.fetch(path, { method: "DELETE" })).status, 204);
   assertEquals((await client.closed).code, 4410);
@@ -181,13 +181,14 @@ Deno.test("a terminal holds its program up while its only viewer does not read",
   await new Promise((resolve) => socket.once("open", resolve));
   socket.send(JSON.stringify({
     type: "input",
-    data: `head -c ${total} /dev/zero | tr '\\0' x; echo all is wr''itten; touch written\n`,
+    data: `head -c ${total} /dev/zero | sh -c 'echo $$ > writer; exec tr "\\0" x'; ` +
+      "echo all is wr''itten; touch written\n",
   }));
   socket.pause();
   const before = Deno.memoryUsage().rss;
   const [terminal] = await listed(edge, vm);
   assertEquals(terminal?.viewers, 1);
-  await writerIsHeld();
+  await writerIsHeld(`${edge.workDir(vm)}/writer`);
   const grown = Deno.memoryUsage().rss - before;
   assert(grown < 60 * 1024 * 1024, `memory grew by ${grown} bytes`);
   await assertRejects(() => Deno.stat(`${edge.workDir(vm)}/written`), Deno.errors.NotFound);
@@ -199,11 +200,16 @@ Deno.test("a terminal holds its program up while its only viewer does not read",
   await closed;
 });
 
-/** Resolves when the only program that writes to a terminal sleeps in the kernel, writing. */
-async function writerIsHeld(): Promise<void> {
+/** Resolves when the program whose id is in a file sleeps in the kernel, writing to a terminal. */
+async function writerIsHeld(file: string): Promise<void> {
+  let pid = "";
+  await eventually(async () => {
+    pid = (await Deno.readTextFile(file).catch(() => "")).trim();
+    return pid !== "";
+  });
   for (let held = 0; held < 20;) {
-    const { stdout } = await new Deno.Command("ps", { args: ["-eo", "stat=,comm="] }).output();
-    const states = new TextDecoder().decode(stdout).split("\n").filter((l) => l.endsWith(" tr"));
-    held = states.length === 1 && states[0]?.startsWith("S") ? held + 1 : 0;
+    const { stdout } = await new Deno.Command("ps", { args: ["-o", "stat=,comm=", "-p", pid] })
+      .output();
+    held = /^S\S* +tr$/.test(new TextDecoder().decode(stdout).trim()) ? held + 1 : 0;
   }
 }
