@@ -75,17 +75,19 @@ export async function greeted(
 
 type FirstLine = { line: string; rest: Uint8Array };
 
-/** The first line, and what came with it; null where the stream ends before. */
+/** The first line, and what came with it; null where the stream ends before, or it is none of ours. */
 async function readFirstLine(
   reader: ReadableStreamDefaultReader<Uint8Array>,
 ): Promise<FirstLine | null> {
   let held = new Uint8Array();
-  while (held.length <= GREETING_BYTES) {
+  for (;;) {
+    // Looked for first: much of what follows the line may have come with it.
     const end = held.indexOf(0x0a);
     if (end >= 0) {
       const line = new TextDecoder().decode(held.subarray(0, end)).trimEnd();
       return { line, rest: held.subarray(end + 1) };
     }
+    if (held.length > GREETING_BYTES) return null;
     const { done, value } = await reader.read();
     if (done) return null;
     const all = new Uint8Array(held.length + value.length);
@@ -93,7 +95,6 @@ async function readFirstLine(
     all.set(value, held.length);
     held = all;
   }
-  return null;
 }
 
 /** The rest of a stream, read only when somebody wants it. */
