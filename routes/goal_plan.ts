@@ -82,7 +82,7 @@ function checkDeadline(deadlineAt: number | undefined, now: number): void {
   const detail = deadlineAt <= now
     ? `is not in the future: it is ${new Date(now).toISOString()}`
     : deadlineAt > now + MAX_DELAY_MS
-    ? "is too far in the future"
+    ? `is too far in the future: want one by ${new Date(now + MAX_DELAY_MS).toISOString()}`
     : undefined;
   if (detail !== undefined) throw invalidInput([{ pointer: "/deadlineAt", detail }]);
 }

@@ -31,7 +31,7 @@ const Stopped = z.enum(["preempted", "paused", "deadline", "cancelled"]).nullabl
 
 const Step = z.strictObject({
   kind: StepKind,
-  task: z.string().openapi({ example: "task:task_goal_V1StGXR8_iteration_3" }),
+  task: z.string().openapi({ example: "task:task_goal_V1StGXR8_iteration_3_mkq2m800" }),
   startedAt: Time,
   session: z.string().nullable(),
   stopped: Stopped,

@@ -5,7 +5,8 @@
 
 export type Variables = { readonly [name: string]: string };
 
-const VARIABLE = /\{\{\s*([A-Za-z][A-Za-z0-9]*)\s*\}\}/g;
+/** Also names as no variable is called, so that a `{{last_result}}` is found to be none. */
+const VARIABLE = /\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}/g;
 
 /**
  * Longest text that is made, characters: with three bytes for each it can still be handed to a

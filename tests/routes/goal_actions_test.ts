@@ -34,6 +34,14 @@ Deno.test("POST /v1/goals/{id}/delay takes 0, or a minute to half a day", async 
   }
 });
 
+Deno.test("POST /v1/goals/{id}/complete ends the wait that was asked for", async () => {
+  await using world = await openGoalWorld();
+  await world.goal();
+  await world.json("POST", "/v1/goals/goal_1/delay", { body: { seconds: 300 } });
+  const claimed = await world.json("POST", "/v1/goals/goal_1/complete", { body: {} });
+  assertEquals([claimed.state, claimed.delay], ["active.iterating", null]);
+});
+
 Deno.test("POST /v1/goals/{id}/pause and resume stop it and let it go on", async () => {
   await using world = await openGoalWorld();
   await world.goal();

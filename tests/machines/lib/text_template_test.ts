@@ -20,4 +20,13 @@ Deno.test("render() ends a text that becomes too long", () => {
 
 Deno.test("variablesIn() names each variable once", () => {
   assertEquals(variablesIn("{{a}} {{ b }} {{a}} {{}} {{1}} {c}"), ["a", "b"]);
+  assertEquals(variablesIn("{{#if x}} {{a.b}} {{.Name}} {{a b}}"), []);
+});
+
+Deno.test("variablesIn() names what only looks like a variable, so that it can be refused", () => {
+  assertEquals(variablesIn("{{last_result}} {{last-result}} {{__proto__}}"), [
+    "last_result",
+    "last-result",
+    "__proto__",
+  ]);
 });
