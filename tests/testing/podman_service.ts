@@ -197,15 +197,16 @@ async function missingCgroups(): Promise<string[]> {
   return paths.filter((_, index) => !present[index]);
 }
 
-/** Removes a control group with those in it, unless another podman has come to use it. */
+/**
+ * Removes what podman leaves of its own control groups; those of containers went with them. Another
+ * podman may have come to use them, or remove them at this moment.
+ */
 async function removeCgroup(path: string): Promise<void> {
-  if (!await exists(path)) return;
-  for await (const { name, isDirectory } of Deno.readDir(path)) {
-    if (isDirectory) await removeCgroup(`${path}/${name}`);
-  }
-  const removed = await run("rmdir", path);
-  if (!removed.success && !removed.error.includes("busy")) {
-    throw new Error(`Cannot remove control group "${path}": ${removed.error}`);
+  for (const each of [`${path}/conmon`, path]) {
+    const removed = await run("rmdir", each);
+    if (!removed.success && !/busy|No such file/.test(removed.error)) {
+      throw new Error(`Cannot remove control group "${each}": ${removed.error}`);
+    }
   }
 }
 
