@@ -42,7 +42,7 @@ export class GoalWorld {
   processes = 0;
   events = 0;
   isCalm = false;
-  /** Who is at work for each goal. */
+  /** Who is at work for each goal, and in each session. */
   readonly #working = new Map<string, string>();
   readonly #characters = new Map<string, Character>();
   readonly #places: number;
@@ -183,15 +183,14 @@ export class GoalWorld {
   }
 
   /**
-   * Nobody works for a goal while another does, or has been called off and is not gone yet. Who
-   * waits for a person does not work.
+   * Nobody works for a goal, or in a session, while another does, or has been called off and is not
+   * gone yet. Who waits for a person does not work.
    */
   async #work(process: Process, input: ExecutorInput, context: EffectContext) {
-    const [, goal = ""] = input.taskId.split("_");
-    this.#begins(goal, input.taskId);
+    this.#begins(input);
     context.receive(({ type }) => {
-      if (type === "executor.pause") this.#rests(goal, input.taskId);
-      if (type === "executor.resume") this.#begins(goal, input.taskId);
+      if (type === "executor.pause") this.#rests(input);
+      if (type === "executor.resume") this.#begins(input);
     });
     try {
       return await this.#deed(process, input, context);
@@ -200,18 +199,22 @@ export class GoalWorld {
       await this.clock.sleep(dyingMs, process.outside);
       throw error;
     } finally {
-      this.#rests(goal, input.taskId);
+      this.#rests(input);
     }
   }
 
-  #begins(goal: string, task: string): void {
-    const other = this.#working.get(goal);
-    this.check(() => hold(other === undefined, () => `${task} works beside ${other}`));
-    this.#working.set(goal, task);
+  #begins(input: ExecutorInput): void {
+    for (const place of placesOf(input)) {
+      const other = this.#working.get(place);
+      this.check(() => hold(other === undefined, () => `${input.taskId} works beside ${other}`));
+      this.#working.set(place, input.taskId);
+    }
   }
 
-  #rests(goal: string, task: string): void {
-    if (this.#working.get(goal) === task) this.#working.delete(goal);
+  #rests(input: ExecutorInput): void {
+    for (const place of placesOf(input)) {
+      if (this.#working.get(place) === input.taskId) this.#working.delete(place);
+    }
   }
 
   async #deed(process: Process, input: ExecutorInput, { send, signal }: EffectContext) {
@@ -226,7 +229,7 @@ export class GoalWorld {
     }
     if (deed.asks === true) {
       await send({ type: "executor.inputRequested", question: "Which?" });
-      this.#rests(goal, input.taskId);
+      this.#rests(input);
     }
     const ms = deed.fails === undefined ? deed.ms : random.int(0, deed.ms);
     await untilAborted(clock.sleep(ms, process.outside), signal);
@@ -235,4 +238,10 @@ export class GoalWorld {
     const rest = { signal: null, truncated: false, outputBytes: output.length, workDir: null };
     return { ...rest, exitCode, output, durationMs: ms };
   }
+}
+
+/** Where no two may work at once. */
+function placesOf({ taskId, session }: ExecutorInput): string[] {
+  const [, goal = ""] = taskId.split("_");
+  return session === null ? [goal] : [goal, `session ${session}`];
 }
