@@ -6,7 +6,7 @@ import { AddressParam } from "./address_params.ts";
 const MAX_TYPE_CHARS = 255;
 
 /** What the runtime alone says to machines. */
-const RUNTIME_WORDS: readonly string[] = ["actor.ended", "slot.granted"];
+const RUNTIME_WORDS: readonly string[] = ["actor.create", "actor.ended", "slot.granted"];
 
 /** An event: `type` and JSON fields. */
 export const EventBody = z.looseObject({

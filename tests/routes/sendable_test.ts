@@ -41,6 +41,17 @@ Deno.test("nobody can say for an audit's task that it has confirmed", async () =
   assertEquals([answer.status, (await world.shown()).state], [422, "active.iterating"]);
 });
 
+Deno.test("nobody says what only the runtime says, to no kind of actor", async () => {
+  await using world = await openGoalWorld();
+  await world.goal();
+  const task = underway(await world.shown());
+  for (const type of ["actor.create", "actor.ended", "slot.granted", "xstate.init"]) {
+    const path = `/v1/actors/task:${task}/events`;
+    const { places } = await world.refused("POST", path, { body: { type }, status: 422 });
+    assertEquals(places, ["/type"]);
+  }
+});
+
 Deno.test("a plan is changed by PATCH alone, where it is checked", async () => {
   await using world = await openGoalWorld();
   await world.goal();
