@@ -47,6 +47,8 @@ for (const [state, make] of Object.entries(STATES)) {
     assertEquals([await goal.state(), paused], ["paused", { reason: "person", detail: "Lunch" }]);
     assertEquals([delay, step], [null, null]);
     assertEquals(await runningTasks(goal), []);
+    // Who paused it knows.
+    assertEquals(goal.world.notifications, []);
     assert(await goal.holder("s") !== "goal:goal_1");
     await goal.pass(2 * HOUR);
     assertEquals([await goal.state(), goal.kinds.length], ["paused", began]);
