@@ -262,6 +262,33 @@ Deno.test("a change that keeps the rule loses no slot that is due", async () => 
   assertEquals((await stage.scheduleContext(address)).plan.name, "hourly");
 });
 
+Deno.test("an expiry that is set before the next slot pauses, and one that is taken away does not undo it", async () => {
+  const [stage, address] = await slow(SECOND, { rule: { everySeconds: 3600 } });
+  const { plan } = await stage.scheduleContext(address);
+  const configure = (expiresAt: number | null) =>
+    stage.send(address, { type: "schedule.configure", plan: { ...plan, expiresAt } });
+  await configure(stage.now + MINUTE);
+  assertEquals(await reasonOf(stage, address), ["paused", "expired"]);
+  await configure(null);
+  await stage.pass(DAY);
+  assertEquals(stage.attempts.length, 0);
+  await stage.send(address, { type: "schedule.resume" });
+  await stage.pass(HOUR + MINUTE);
+  assertEquals(stage.attempts.length, 1);
+});
+
+Deno.test("a time that has had its run has none again when it is given once more", async () => {
+  const [stage, address] = await slow(SECOND, { rule: { everySeconds: 3600 } });
+  const { plan } = await stage.scheduleContext(address);
+  const once = { ...plan, rule: { at: stage.now + MINUTE } };
+  for (const given of [once, plan, once]) {
+    await stage.send(address, { type: "schedule.configure", plan: given });
+    await stage.pass(70 * SECOND);
+    if (given !== once) await stage.send(address, { type: "schedule.resume" });
+  }
+  assertEquals((await stage.scheduleContext(address)).counts.runs, 1);
+});
+
 Deno.test("a deleted schedule calls its run off, runs no more, and can be brought back", async () => {
   const [stage, address] = await slow(30 * SECOND, {});
   await stage.pass(MINUTE + SECOND);

@@ -48,6 +48,7 @@ const EVENTS: readonly WalkEvent[] = [
   { type: "session.granted", session: "s" },
   { type: "session.busy", session: "s" },
   { type: "session.preempted", session: "s" },
+  { type: "session.preempted", session: "other" },
   { type: "xstate.done.actor.job", output: { summary: "Swept", memory: { cursor: 1 } } },
   { type: "xstate.error.actor.job", error: { message: "No broom" } },
 ];
@@ -219,6 +220,12 @@ Deno.test("schedule machine counts a run that was called off neither as failed n
     assertEquals(is.counts.failed, was.counts.failed);
     assertEquals(is.counts.succeeded, was.counts.succeeded);
     assertEquals(is.counts.failuresInRow, was.counts.failuresInRow);
+  }
+});
+
+Deno.test("schedule machine calls no run off because another session was taken", () => {
+  for (const { before, after, event } of steps) {
+    if (event["session"] === "other") assertEquals(contextOf(after).run, contextOf(before).run);
   }
 });
 
