@@ -16,6 +16,9 @@ import { createTestContext } from "../testing/effect_context.ts";
 import { commitFile, git, makeRepository, serveGit } from "../testing/git_server.ts";
 import { eventually, processesOf } from "../testing/processes.ts";
 
+/** A clone that hangs is given up after minutes only; a busy machine may take seconds to end it. */
+const ABORTED_WITHIN_MS = 20_000;
+
 type Place = { home: string; source: string; executor: Executor };
 
 /** A data directory and a repository, gone after the test. */
@@ -190,7 +193,7 @@ Deno.test("run() stops a clone when aborted", () =>
     const abortedAt = Date.now();
     context.abort(new Error("cancelled"));
     await assertRejects(() => running, Error, "cancelled");
-    assertLess(Date.now() - abortedAt, 2_000);
+    assertLess(Date.now() - abortedAt, ABORTED_WITHIN_MS);
     assertEquals(await processesOf(context.key), []);
     // Those who waited for the same mirror are not held up, and a later try succeeds.
     server.hang = false;

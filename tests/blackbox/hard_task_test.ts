@@ -10,8 +10,8 @@ import { startServer, type TestServer } from "../testing/server.ts";
 import { ask, assertGoesOn, type Body, endOf, makeTask, runTask, until } from "./caller.ts";
 
 const MIB = 1024 * 1024;
-/** A cancelled task's processes are gone after this. */
-const CANCEL_MS = 5_000;
+/** A cancelled task's processes are gone after this; on a machine with time after 5 s. */
+const CANCEL_MS = 20_000;
 /** What is kept of one attempt's output, and of it in the result; with what is said of the cut. */
 const STORED_BYTES = 8 * MIB + 1_024;
 const RESULT_BYTES = 33 * 1024;
@@ -67,7 +67,7 @@ const HARD_TASKS: { readonly [name: string]: (server: TestServer) => Promise<voi
     assertMatch(error.message, /^Cannot run "\/etc\/passwd": it is not executable/);
   },
 
-  async "a command that ignores SIGTERM is gone within 5 s of its cancel"(server) {
+  async "a command that ignores SIGTERM is gone soon after its cancel"(server) {
     const script = `trap '' TERM INT HUP; echo $$; while :; do sleep 1; done`;
     const { id } = await makeTask(server, { command: ["sh", "-c", script] });
     const pid = Number((await firstOutput(server, id)).trim());

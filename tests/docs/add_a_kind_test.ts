@@ -5,7 +5,7 @@ import { blocksOf, missingOf, Reader } from "./document.ts";
 
 const PAGE = new URL("../../docs/add_a_kind.md", import.meta.url);
 /** Longest wait for a deployment to end. */
-const END_MS = 20_000;
+const END_MS = 60_000;
 
 const missing = missingOf(["sh", "git", "curl"]);
 const skipped = missing.length === 0 ? "" : ` (skipped: no ${missing.join(", ")})`;

@@ -100,7 +100,7 @@ export async function openEdge(config: Partial<AppConfig> = {}): Promise<Edge> {
       return String(made.id);
     },
     reached: (id, state) =>
-      system.waitFor(`task:${id}`, (task) => task.state === state, { timeoutMs: 10_000 }),
+      system.waitFor(`task:${id}`, (task) => task.state === state, { timeoutMs: 60_000 }),
     [Symbol.asyncDispose]: () => close(system),
   };
 }

@@ -161,7 +161,7 @@ Deno.test("opening a control connection wakes its VM", async () => {
 
 Deno.test("a control connection keeps its VM awake", async () => {
   await using edge = await openVmEdge();
-  const vm = await edge.vm({ idle: { sleepMs: 1_000 } });
+  const vm = await edge.vm({ idle: { sleepMs: 3_000 } });
   const address = `vm:${vm}`;
   const client = await open(edge, vm);
   const noted = async () => (await edge.system.history(address, { limit: 200 })).items.length;
@@ -169,7 +169,7 @@ Deno.test("a control connection keeps its VM awake", async () => {
   await edge.system.waitFor(address, ({ revision }) => revision >= before + 2);
   assertEquals((await edge.system.get(address)).state, "running");
   await client.close();
-  await edge.system.waitFor(address, ({ state }) => state === "sleeping", { timeoutMs: 10_000 });
+  await edge.system.waitFor(address, ({ state }) => state === "sleeping", { timeoutMs: 60_000 });
 });
 
 Deno.test("a page of an allowed origin opens a WebSocket, one of another does not", async () => {

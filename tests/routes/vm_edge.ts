@@ -51,7 +51,7 @@ export async function openVmEdge(config: Partial<AppConfig> = {}): Promise<VmEdg
       const id = `vm_${++made}`;
       const createdAt = clock.now();
       await system.spawn("vm", id, { id, provider: provider.name, createdAt, ...input });
-      await system.waitFor(`vm:${id}`, ({ state }) => state === "running", { timeoutMs: 10_000 });
+      await system.waitFor(`vm:${id}`, ({ state }) => state === "running", { timeoutMs: 60_000 });
       return id;
     },
     async abandon() {
@@ -95,7 +95,7 @@ async function recycle(system: System, address: string): Promise<void> {
   if (state !== "recycled" && state !== "recycling") {
     await system.send(address, { type: "vm.recycle" });
   }
-  await system.waitFor(address, ({ status }) => status !== "active", { timeoutMs: 10_000 });
+  await system.waitFor(address, ({ status }) => status !== "active", { timeoutMs: 60_000 });
 }
 
 /** And waits until their programs have ended. */

@@ -176,7 +176,7 @@ Deno.test("a file call wakes a VM that sleeps", async () => {
   await using edge = await openFiles();
   await Deno.writeTextFile(`${edge.repo}/file`, "awake");
   await edge.system.send("vm:vm_1", { type: "vm.sleep" });
-  await edge.system.waitFor("vm:vm_1", ({ state }) => state === "sleeping", { timeoutMs: 10_000 });
+  await edge.system.waitFor("vm:vm_1", ({ state }) => state === "sleeping", { timeoutMs: 60_000 });
   assertEquals(await (await edge.fetch(at("file"))).text(), "awake");
   assertEquals((await edge.system.get("vm:vm_1")).state, "running");
 });
