@@ -129,10 +129,15 @@ Deno.test("a server that is told to stop lets running work end, and takes nothin
 Deno.test("a server that stops ends the streams of those who listen, without a word of failure", async () => {
   await using server = await startServer();
   const { id } = await makeTask(server, { command: ["sh", "-c", "echo here; exec sleep 600"] });
-  await untilState(server, id, "running.working");
+  await until("it has spoken", async () => {
+    return (await ask(server, `/v1/tasks/${id}/output`)).body === "here\n";
+  });
   const paths = ["/v1/feed", `/v1/tasks/${id}/stream`, `/v1/tasks/${id}/output?follow=true`];
   const streams = await Promise.all(paths.map((path) => server.fetch(path)));
   const waiting = ask(server, `/v1/tasks/${id}?waitMs=60000`);
+  await until("it is waited for", async () => {
+    return /^holdfast_http_streams 4$/m.test((await ask(server, "/metrics")).body);
+  });
   server.signal("SIGTERM");
   const [feed, stream, output] = await Promise.all(streams.map((answer) => answer.text()));
   assertStringIncludes(feed ?? "", "retry:");
