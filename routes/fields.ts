@@ -1,12 +1,8 @@
 /** Forms and bounds of fields that callers send to several resources. */
 import { z } from "@hono/zod-openapi";
+import { MAX_SESSION_CHARS } from "../actors/adapters/executor/executor_limits.ts";
 import { LAST_SLOT_MS } from "../machines/lib/cron.ts";
-import {
-  MAX_LABELS,
-  MAX_NAME_CHARS,
-  MAX_SESSION_ADDRESS_CHARS,
-  MAX_SESSION_KEY_CHARS,
-} from "./limits.ts";
+import { MAX_LABELS, MAX_NAME_CHARS } from "./limits.ts";
 
 /** Programs take arguments and variables as C strings. */
 export const Text = z.string().refine((text) => !text.includes("\0"), "must not contain NUL");
@@ -14,14 +10,10 @@ export const Text = z.string().refine((text) => !text.includes("\0"), "must not 
 /** A short text: a title, a name, a key. */
 export const Name = Text.min(1).max(MAX_NAME_CHARS);
 
-/** The key of a session, which must fit into an address. */
-export const SessionKey = Text.min(1).max(MAX_SESSION_KEY_CHARS)
+/** The key of a session: whatever a program may report, so that a person can take that session. */
+export const SessionKey = Text.min(1).max(MAX_SESSION_CHARS)
   .refine((key) => key.isWellFormed(), "must be well-formed Unicode")
   .refine((key) => key !== "." && key !== "..", "cannot stand in a URL, which folds . and ..")
-  .refine(
-    (key) => !key.isWellFormed() || encodeURIComponent(key).length <= MAX_SESSION_ADDRESS_CHARS,
-    `percent-encoded it must have at most ${MAX_SESSION_ADDRESS_CHARS} characters`,
-  )
   .openapi({ example: "website/nightly" });
 
 const TIME = "want ISO 8601 with its zone, such as 2030-01-31T18:00:00Z, or ms since the epoch";

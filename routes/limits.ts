@@ -85,9 +85,6 @@ export const MAX_SCHEDULE_RUNS = 1_000_000_000;
 /** Slots that one preview lists when its caller says nothing, and at most. */
 export const PREVIEW_SLOTS = 10;
 export const MAX_PREVIEW_SLOTS = 100;
-/** Longest key of a session, characters; and as it is written in an address. */
-export const MAX_SESSION_KEY_CHARS = 150;
-export const MAX_SESSION_ADDRESS_CHARS = 200;
 /** How long a person may hold a session at once, ms. */
 export const MIN_HOLD_MS = 1_000;
 export const MAX_HOLD_MS = 2 * 60 * 60_000;

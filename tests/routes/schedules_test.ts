@@ -236,8 +236,7 @@ const REFUSED: readonly [object, number, string, string, RegExp][] = [
   [{ scope: "system" }, 422, "invalid", "/scope", /server's own/],
   [{ scope: "wéb" }, 422, "invalid", "/scope", /ASCII/],
   [{ session: "" }, 422, "invalid", "/session", /./],
-  [{ session: "x".repeat(151) }, 422, "invalid", "/session", /150/],
-  [{ session: "ü".repeat(40) }, 422, "invalid", "/session", /200/],
+  [{ session: "x".repeat(201) }, 422, "invalid", "/session", /200/],
   [{ session: "\ud800" }, 422, "invalid", "/session", /well-formed/],
   [{ counts: {} }, 422, "invalid", "/counts", /unknown/],
   [{ task: undefined }, 422, "invalid", "/task", /./],
@@ -297,7 +296,7 @@ Deno.test("POST /v1/schedules takes what is just within the bounds", async () =>
   const within = [
     { schedule: { everySeconds: 60 } },
     { expiresAt: "2030-01-01T01:00:00Z" },
-    { session: "x".repeat(150) },
+    { session: "ü".repeat(200) },
     { session: "ü".repeat(33) },
     { id: `schedule_${"x".repeat(36)}` },
     { task: { command: ["say", "{{prompt}}"], prompt: long(8_000) } },
