@@ -204,6 +204,21 @@ Deno.test("every call throws a clear error when the daemon fails, lies or hangs 
   }
 });
 
+Deno.test("suspend() tries again when the runtime fails to, and gives up in the end", async () => {
+  for (const [failures, suspends] of [[2, true], [3, false]] as const) {
+    let asked = 0;
+    const busy = { status: 500, body: { message: "unable to freeze" } };
+    const daemon = ({ path }: FakeRequest) =>
+      path.endsWith("/pause") && ++asked <= failures ? busy : undefined;
+    await withDaemon(daemon, async ({ provider }) => {
+      const vm = await provider.create(SPEC, call());
+      if (suspends) await provider.suspend(vm, call());
+      else assertStringIncludes(await rejects(provider.suspend(vm, call()), "failed"), "freeze");
+      assertEquals(asked, 3);
+    });
+  }
+});
+
 Deno.test("calls tell a VM that is gone from one that does not run", async () => {
   const table: [answer: FakeAnswer, code: ProviderErrorCode][] = [
     [{ status: 404, body: { message: "No such container: c1" } }, "not_found"],

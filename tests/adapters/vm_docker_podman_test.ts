@@ -150,6 +150,10 @@ withPodman("a VM has no rights, few processes, and dies of no hunger for memory"
   const status = (await world.run(vm, ["cat", "/proc/self/status"])).stdout;
   assertStringIncludes(status, "CapEff:\t0000000000000000");
   assertStringIncludes(status, "NoNewPrivs:\t1");
+  // Of a VM whose memory runs out the kernel ends a command, and not what holds the VM up.
+  const score = async (pid: string) =>
+    Number((await world.run(vm, ["cat", `/proc/${pid}/oom_score_adj`])).stdout);
+  assert(await score("self") > await score("1"));
   const hog = await world.run(vm, sh("head -c 200000000 /dev/zero | tail -c 150000000 | wc -c"));
   assert(hog.stdout.trim() !== "150000000", "it had more memory than it may");
   assertEquals((await world.run(vm, ["echo", "alive"])).stdout, "alive\n");

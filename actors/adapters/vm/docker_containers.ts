@@ -8,6 +8,7 @@ import { type Answer, check, type DockerApi, parse, reasonOf, refused } from "./
 import {
   LIFECYCLE_MS,
   MAX_REMOVAL_POLLS,
+  PAUSE_TRIES,
   PROCESS_LIMIT,
   REMOVAL_POLL_MS,
 } from "./docker_limits.ts";
@@ -171,22 +172,26 @@ export async function startContainer(
   throw refused(answer, action);
 }
 
-/** Pauses or goes on; where that is so already, it is done. */
+/** Pauses or goes on; where that is so already, it is done. On a busy machine a try may fail. */
 export async function setPaused(
   api: DockerApi,
   vm: VmHandle,
   { paused, action, signal }: Asked & { paused: boolean },
 ): Promise<void> {
   const path = pathOf(vm.providerId, paused ? "/pause" : "/unpause");
-  const answer = await api.send("POST", path, { action, signal, limitMs: LIFECYCLE_MS });
-  if (answer.status < 400) return;
-  const found = await inspectContainer(api, vm.providerId, { action, signal });
-  if (found === undefined) throw notFound(action);
-  const { Status, Paused, Running } = found.State;
-  const isPaused = Paused || Status === "paused";
-  if (isPaused === paused && (paused || Running)) return;
-  if (isPaused || Running) throw refused({ ...answer, status: 500 }, action);
-  throw new ProviderError("not_running", `Cannot ${action}: its container is ${Status}`);
+  for (let tries = 1;; tries++) {
+    const answer = await api.send("POST", path, { action, signal, limitMs: LIFECYCLE_MS });
+    if (answer.status < 400) return;
+    const found = await inspectContainer(api, vm.providerId, { action, signal });
+    if (found === undefined) throw notFound(action);
+    const { Status, Paused, Running } = found.State;
+    const isPaused = Paused || Status === "paused";
+    if (isPaused === paused && (paused || Running)) return;
+    if (!isPaused && !Running) {
+      throw new ProviderError("not_running", `Cannot ${action}: its container is ${Status}`);
+    }
+    if (tries === PAUSE_TRIES) throw refused({ ...answer, status: 500 }, action);
+  }
 }
 
 export function notFound(action: string): ProviderError {

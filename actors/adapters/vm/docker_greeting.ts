@@ -27,8 +27,12 @@ const LETTERS: Readonly<Record<string, Greeting>> = {
   r: "no_relay",
 };
 
-/** In a wrapper: `greet LETTER`. */
-export const GREET = `greet() { printf '%s%s' "$${MARKER}" "$1" >&2; }`;
+/**
+ * Begins a wrapper, which has `greet LETTER` then. When memory runs out, what it becomes is to go
+ * first: the kernel could else end the container's own first process, and the VM with it.
+ */
+export const GREET = `{ echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
+greet() { printf '%s%s' "$${MARKER}" "$1" >&2; }`;
 
 /**
  * $1 the directory, then the command. Its variables have names that no command's environment has,

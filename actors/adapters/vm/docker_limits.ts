@@ -35,6 +35,8 @@ export const PULL_PROGRESS_STEP = 5;
 
 /** Processes and threads of one VM. */
 export const PROCESS_LIMIT = 4_096;
+/** Tries to pause a container, or to let it go on, while the runtime fails to. */
+export const PAUSE_TRIES = 3;
 /** Containers removed from the way of a new one before it is given up. */
 export const MAX_CREATE_ROUNDS = 3;
 /** Between two looks at a container that is being removed, and how many. */
