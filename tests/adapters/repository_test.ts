@@ -19,7 +19,7 @@ import { eventually, processesOf } from "../testing/processes.ts";
 /** A clone that hangs is given up after minutes only; a busy machine may take seconds to end it. */
 const ABORTED_WITHIN_MS = 20_000;
 
-type Place = { home: string; source: string; executor: Executor };
+type Place = { home: string; instance: string; source: string; executor: Executor };
 
 /** A data directory and a repository, gone after the test. */
 async function withRepository(
@@ -29,9 +29,10 @@ async function withRepository(
   const root = await Deno.realPath(await Deno.makeTempDir());
   const [home, source] = [`${root}/home`, `${root}/source`];
   await makeRepository(source);
-  const executor = createCommandExecutor({ home, instance: "test", ...options });
+  const instance = crypto.randomUUID();
+  const executor = createCommandExecutor({ home, instance, ...options });
   try {
-    await test({ home, source, executor });
+    await test({ home, instance, source, executor });
   } finally {
     await Deno.remove(root, { recursive: true });
   }
@@ -220,16 +221,16 @@ Deno.test("run() lets a waiting task go when it is aborted before its turn", () 
   }));
 
 Deno.test("run() recovers from a server killed while it cloned", () =>
-  withRepository(async ({ home, source, executor }) => {
+  withRepository(async ({ home, instance, source, executor }) => {
     const server = serveGit(source);
     server.hang = true;
     const workspace = { repo: server.url(".git"), ref: "main" };
-    const at = { home, instance: "test", key: `task:clone/1/${crypto.randomUUID()}` };
+    const at = { home, instance, key: `task:clone/1/${crypto.randomUUID()}` };
     const killed = startCommandServer(at, executorInput(["true"], { workspace }));
     await server.hanging();
     await killed.kill();
     await eventually(async () => (await processesOf(at.key)).length > 0);
-    const { found } = await sweepOrphans({ instance: "test", live: new Set() });
+    const { found } = await sweepOrphans({ instance, live: new Set() });
     assert(found.some(({ key }) => key === at.key));
     server.hang = false;
     assertEquals(await shell(executor, { taskId: "task_1", workspace }, "cat file"), "two");
@@ -267,7 +268,7 @@ Deno.test("run() removes the locks that a killed git left in the mirror, and no 
     wake: (at, run) => systemClock.wake(at - aheadMs, run),
     soon: systemClock.soon,
   };
-  return withRepository(async ({ home, source, executor }) => {
+  return withRepository(async ({ home, instance, source, executor }) => {
     const workspace = { repo: source, ref: "main" };
     const gitDir = await shell(executor, { taskId: "a", workspace }, "git rev-parse --git-dir");
     const mirror = gitDir.replace(/\/worktrees\/.*$/, "");
@@ -280,7 +281,7 @@ Deno.test("run() removes the locks that a killed git left in the mirror, and no 
     await leaveLocks("three");
     // Somebody may hold a fresh lock, unless it is from before the server's start.
     assertMatch(await refused(executor, source), /^clone_failed: .*\.lock': File exists/s);
-    const restarted = createCommandExecutor({ home, instance: "test" });
+    const restarted = createCommandExecutor({ home, instance });
     assertEquals(await shell(restarted, { taskId: "b", workspace }, "cat file"), "three");
     await leaveLocks("four");
     aheadMs = 5 * 60_000;

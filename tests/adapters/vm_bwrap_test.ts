@@ -39,7 +39,7 @@ Deno.test({
       for (const left of ["probe-1", ".removed.probe-2"]) {
         await Deno.mkdir(`${home}/vms/${left}`, { recursive: true });
       }
-      const provider = createBwrapProvider({ home, instance: "tried" });
+      const provider = createBwrapProvider({ home, instance: instanceOf(home) });
       let isOver = false;
       const { signal } = new AbortController();
       const trying = provider.available().finally(() => isOver = true);

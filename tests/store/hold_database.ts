@@ -2,7 +2,7 @@
  * A process that holds a database in a way that a test asks for, until its input ends:
  * `lease PATH` takes the lease as a server does, `transaction PATH` writes as a stranger does.
  */
-import { createClient } from "@libsql/client";
+import { type Client, createClient, type Transaction } from "@libsql/client";
 import { openStore } from "../../actors/store/open.ts";
 
 const [how, path = ""] = Deno.args;
@@ -19,9 +19,20 @@ async function takeLease(): Promise<() => Promise<void>> {
 
 async function beginTransaction(): Promise<() => Promise<void>> {
   const client = createClient({ url: `file:${path}` });
-  const transaction = await client.transaction("write");
+  const transaction = await begun(client);
   return async () => {
     await transaction.rollback();
     client.close();
   };
+}
+
+/** Whoever writes at this moment is waited for. */
+async function begun(client: Client): Promise<Transaction> {
+  for (;;) {
+    try {
+      return await client.transaction("write");
+    } catch (error) {
+      if (!/SQLITE_BUSY|locked/.test(String(error))) throw error;
+    }
+  }
 }
