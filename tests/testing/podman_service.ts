@@ -132,6 +132,8 @@ network_config_dir = "${directory}/networks"
 function spawnService(directory: string): { process: Deno.ChildProcess; ended(): boolean } {
   const process = new Deno.Command("unshare", {
     args: ["--mount", "--net", "sh", "-c", START, "sh", directory],
+    // Its monitors leave a file wherever they are when memory runs out.
+    cwd: directory,
     clearEnv: true,
     env: {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
