@@ -98,11 +98,15 @@ for (
 Deno.test('catchUp "none" runs a slot that is late by a moment, and not one that is later', async () => {
   const stage = await AutomationStage.start();
   const from = stage.now;
-  await stage.schedule({ rule: { everySeconds: 3600 }, catchUp: "none" });
+  const address = await stage.schedule({ rule: { everySeconds: 3600 }, catchUp: "none" });
   await stage.restart(HOUR + 2 * MINUTE);
   assertEquals(slotsRun(stage, from), [HOUR]);
-  await stage.restart(HOUR + 1);
+  // The run ends, so that the next slot is not skipped for it.
+  await stage.pass(MINUTE);
+  await stage.restart(HOUR - MINUTE + 1);
   assertEquals(slotsRun(stage, from), [HOUR]);
+  const { counts: { missed, skipped } } = await stage.scheduleContext(address);
+  assertEquals([missed, skipped], [1, 0]);
 });
 
 Deno.test('catchUp "all" runs the newest hundred, and calls the others missed', async () => {

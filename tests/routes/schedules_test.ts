@@ -100,6 +100,12 @@ Deno.test("POST /v1/schedules records who made it, in the caller's scope", async
   assertEquals(other.scope, "ops");
 });
 
+Deno.test("POST /v1/schedules puts nobody's schedule among the server's own", async () => {
+  await using world = await openScheduleWorld();
+  const headers = { "x-holdfast-caller": "agent 7", "x-holdfast-scope": "system" };
+  assertEquals((await world.schedule({}, headers)).scope, "default");
+});
+
 Deno.test("POST /v1/schedules: each run gets a VM of its own, made with the workspace's defaults", async () => {
   await using world = await openScheduleWorld();
   const vm = { env: { TOKEN: "s3cret" }, idle: { sleepMs: 5 * 60_000 } };
