@@ -151,7 +151,11 @@ function limitIn(text: string): number | null {
 const MAKE = `
 set -e
 IFS=$newline
-for directory in $1; do mkdir -p -- "$directory"; done
+for directory in $1; do
+  # Whoever removes the last VM but this one takes what is empty above it away.
+  mkdir -p -- "$directory" 2>/dev/null || mkdir -p -- "$directory" 2>/dev/null ||
+    mkdir -p -- "$directory"
+done
 shift
 while [ $# -gt 0 ]; do
   if [ "$3" != - ] || [ -e "$1" ]; then printf %s "$2" > "$1"; fi
