@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NotAcceptedError } from "../../actors/runtime/errors.ts";
 import { HOUR, MINUTE, SECOND, type Work } from "./automation_stage.ts";
-import { CLAIM, CONFIRMED, GoalStage, HANGS, LONG } from "./goal_stage.ts";
+import { CLAIM, CONFIRMED, CONFIRMED, GoalStage, HANGS, LONG } from "./goal_stage.ts";
 
 const SHORT: Work = { ms: 3 * MINUTE - SECOND };
 
@@ -157,6 +157,18 @@ Deno.test("goal counts what its audits use", async () => {
   await goal.until("paused", HOUR);
   assertEquals(goal.kinds, ["iteration", "audit", "iteration"]);
   assertEquals((await goal.context()).spent, { tokens: 110, costUsd: 1 });
+});
+
+Deno.test("goal counts what the audit uses that completes it", async () => {
+  const goal = await GoalStage.start({}, {
+    setUp: (goal) => {
+      goal.iteration = () => ({ report: { ...CLAIM, usage: { tokens: 40, costUsd: 0.25 } } });
+      goal.audit = () => ({ report: { ...CONFIRMED, usage: { tokens: 30, costUsd: 0.5 } } });
+    },
+  });
+  await goal.until("complete", HOUR);
+  const { spent, last } = await goal.context();
+  assertEquals([spent, last?.kind], [{ tokens: 70, costUsd: 0.75 }, "audit"]);
 });
 
 for (
