@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NotAcceptedError } from "../../actors/runtime/errors.ts";
 import { HOUR, MINUTE, SECOND, type Work } from "./automation_stage.ts";
-import { CLAIM, CONFIRMED, CONFIRMED, GoalStage, HANGS, LONG } from "./goal_stage.ts";
+import { CLAIM, CONFIRMED, GoalStage, HANGS, LONG } from "./goal_stage.ts";
 
 const SHORT: Work = { ms: 3 * MINUTE - SECOND };
 
