@@ -34,7 +34,9 @@ function mountOne(api: Api): void {
     path: "/v1/actors/{address}/events",
     tag: "Events",
     summary: "Send an event to an actor",
-    description: "The body is the event, or `{event, key, expectRevision}`.",
+    description: "The body is the event, or `{event, key, expectRevision}`. Schedules, goals, " +
+      "gates of sessions and alerts take what their own routes take, in the same form; what the " +
+      "runtime says (`xstate.*`, `actor.create`, `actor.ended`, `slot.granted`) nobody else says.",
     params: addressParams,
     body: z.union([EventBody, Envelope]),
     answers: { 200: { description: "The event is durable", schema: ReceiptSchema } },
