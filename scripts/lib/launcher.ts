@@ -28,6 +28,8 @@ export type LaunchOptions = {
   withNpx?: boolean;
   /** Stops the server when aborted. */
   signal?: AbortSignal;
+  /** SIGINTs closer than this are one key press, ms; by default 300. */
+  onePressMs?: number;
 };
 
 export type Launched = {
@@ -52,10 +54,10 @@ export async function launch(program: string, options: LaunchOptions): Promise<L
   let asked = false;
   const send = (signal: Deno.Signal) => {
     asked = true;
-    server.kill(signal);
+    tell(server, signal);
   };
-  const stop = () => server.kill("SIGTERM");
-  const release = [passOnSignals(send)];
+  const stop = () => tell(server, "SIGTERM");
+  const release = [passOnSignals(send, options.onePressMs ?? ONE_PRESS_MS)];
   if (options.withParent) release.push(watchParent(() => send("SIGTERM")));
   if (links.length > 0) release.push(watchLinks(links, () => send("SIGTERM")));
   options.signal?.addEventListener("abort", stop);
@@ -71,15 +73,25 @@ export async function launch(program: string, options: LaunchOptions): Promise<L
   }
 }
 
+/** One that has ended at this moment needs no telling. */
+function tell(server: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    server.kill(signal);
+  } catch (error) {
+    // Deno says the first where it has heard of the end, the second where it has not yet.
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 /** Passes signals on; an impatient second SIGINT kills. */
-function passOnSignals(send: (signal: Deno.Signal) => void): () => void {
+function passOnSignals(send: (signal: Deno.Signal) => void, onePressMs: number): () => void {
   let firstInterruptAt: number | undefined;
   const listeners = PASSED_ON.map((signal) => {
     const listener = () => {
       if (signal !== "SIGINT") return send(signal);
       const now = performance.now();
       if (firstInterruptAt === undefined) send("SIGINT");
-      else if (now - firstInterruptAt > ONE_PRESS_MS) send("SIGKILL");
+      else if (now - firstInterruptAt > onePressMs) send("SIGKILL");
       firstInterruptAt ??= now;
     };
     Deno.addSignalListener(signal, listener);

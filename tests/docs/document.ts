@@ -13,11 +13,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { delimiter, dirname, join } from "node:path";
 import { eventually } from "../testing/processes.ts";
+import { freePort } from "../testing/run_task.ts";
 
 /** The address that the docs name. */
 const WRITTEN_ADDRESS = "127.0.0.1:7717";
 /** Longest time until a server is ready. */
-const READY_MS = 30_000;
+const READY_MS = 120_000;
 
 export type Block = { language: string; words: string[]; text: string };
 
@@ -40,7 +41,7 @@ export function missingOf(programs: readonly string[]): string[] {
 /** Where a page is carried out: a checkout and a data directory of its own. */
 export class Reader implements AsyncDisposable {
   /** Where its server listens. */
-  readonly address = freeAddress();
+  readonly address = `127.0.0.1:${freePort()}`;
   readonly #checkout: string;
   readonly #home: string;
   #server: Deno.ChildProcess | undefined;
@@ -129,12 +130,6 @@ export class Reader implements AsyncDisposable {
   #addressed(text: string): string {
     return text.replaceAll(WRITTEN_ADDRESS, this.address);
   }
-}
-
-/** An address at which nobody listens just now. */
-function freeAddress(): string {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return `127.0.0.1:${listener.addr.port}`;
 }
 
 async function isReady(address: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { type Lines, readLines } from "./lines.ts";
 
 /** Longest time from start to the banner. */
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 /** Longest time that a server may take to stop in the end, before it is killed. */
 const STOP_MS = 20_000;
 /** Log lines shown when the server did not start. */

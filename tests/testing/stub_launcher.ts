@@ -6,6 +6,9 @@ import { fileURLToPath } from "node:url";
 import { launch } from "../../scripts/lib/launcher.ts";
 import { relaunchOnChange } from "../../scripts/lib/relaunch.ts";
 
+/** Time enough for a test to press twice. */
+const ONE_PRESS_MS = 3_000;
+
 const stub = fileURLToPath(import.meta.resolve("./stub_server.ts"));
 const watched = Deno.args.find((arg) => arg.startsWith("--watch="))?.slice("--watch=".length);
 
@@ -16,6 +19,7 @@ const launchStub = (signal?: AbortSignal) =>
     handOver: { listen: "127.0.0.1:0" },
     withParent: Deno.args.includes("--with-parent"),
     withNpx: Deno.args.includes("--with-npx"),
+    onePressMs: ONE_PRESS_MS,
     ...(signal === undefined ? {} : { signal }),
   });
 

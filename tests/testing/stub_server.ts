@@ -5,8 +5,8 @@
 import { takeLifeline } from "../../scripts/lib/lifeline.ts";
 import { print } from "../../scripts/lib/output.ts";
 
-/** Longer than two SIGINTs of one key press are apart. */
-const LATER_MS = 400;
+/** Longer than two SIGINTs of one key press are apart; see `stub_launcher.ts`. */
+const LATER_MS = 4_000;
 
 const say = (value: unknown) => print(Deno.stdout, JSON.stringify(value));
 
