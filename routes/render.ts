@@ -70,6 +70,20 @@ export function showRecord(record: ActorRecord): JsonObject {
   };
 }
 
+/** What the views of all kinds have in common, beside what each shows of its own. */
+export function commonFields(record: ActorRecord): JsonObject {
+  const { id, state, revision, status, blocked, createdAt, updatedAt } = record;
+  return {
+    id,
+    state,
+    revision,
+    status,
+    ...blocked === null ? {} : { blocked },
+    createdAt: iso(createdAt),
+    updatedAt: iso(updatedAt),
+  };
+}
+
 export function showEntry(entry: FeedEntry): JsonObject {
   return { ...entry as unknown as JsonObject, at: iso(entry.at) };
 }

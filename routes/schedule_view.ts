@@ -4,8 +4,8 @@ import type { JsonObject } from "../actors/runtime/json.ts";
 import type { ActorRecord } from "../actors/runtime/kind.ts";
 import { asSchedule, scheduleView } from "../actors/schedule.ts";
 import { type Answer, answer } from "./answer.ts";
-import { iso, withIsoTimes } from "./lib/times.ts";
-import { etagOf, Status, Time } from "./render.ts";
+import { withIsoTimes } from "./lib/times.ts";
+import { commonFields, etagOf, Status, Time } from "./render.ts";
 import { RuleField, shownRule } from "./schedule_rule.ts";
 
 const Moment = Time.nullable();
@@ -91,18 +91,9 @@ export type ScheduleParams = z.infer<typeof scheduleParams>;
 
 /** What all actors have comes first, and wins. */
 export function showSchedule(record: ActorRecord): JsonObject {
-  const { id, state, revision, status, blocked, createdAt, updatedAt } = record;
-  const common = {
-    id,
-    state,
-    revision,
-    status,
-    ...blocked === null ? {} : { blocked },
-    createdAt: iso(createdAt),
-    updatedAt: iso(updatedAt),
-  };
+  const common = commonFields(record);
   // What a definition cannot take over, it cannot read either.
-  if (blocked !== null) return common;
+  if (record.blocked !== null) return common;
   const { rule } = asSchedule(record.context).plan;
   const view = { ...withIsoTimes(scheduleView(record)), schedule: shownRule(rule) };
   return { ...common, ...view, ...common };

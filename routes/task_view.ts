@@ -7,10 +7,10 @@ import type { IndexValue } from "../actors/store/store.ts";
 import { taskSummary } from "../actors/task_view.ts";
 import { AddressParam } from "./address_params.ts";
 import { type Answer, answer } from "./answer.ts";
-import { iso, withIsoTimes } from "./lib/times.ts";
+import { withIsoTimes } from "./lib/times.ts";
 import { MAX_LABEL_FILTERS, MAX_NAME_CHARS } from "./limits.ts";
 import { listOf } from "./paging.ts";
-import { etagOf, Status, Time } from "./render.ts";
+import { commonFields, etagOf, Status, Time } from "./render.ts";
 import { PRIORITIES, TaskId } from "./task_body.ts";
 
 const Report = z.looseObject({
@@ -111,17 +111,4 @@ export function taskAnswer(record: ActorRecord, status = 200): Answer {
 function shown(record: ActorRecord, view: JsonObject): JsonObject {
   const common = commonFields(record);
   return { ...common, ...withIsoTimes(view), ...common };
-}
-
-function commonFields(record: ActorRecord): JsonObject {
-  const { id, state, revision, status, blocked, createdAt, updatedAt } = record;
-  return {
-    id,
-    state,
-    revision,
-    status,
-    ...blocked === null ? {} : { blocked },
-    createdAt: iso(createdAt),
-    updatedAt: iso(updatedAt),
-  };
 }

@@ -9,7 +9,7 @@ import { type Answer, answer } from "./answer.ts";
 import { iso, withIsoTimes } from "./lib/times.ts";
 import { MAX_LABEL_FILTERS, MAX_NAME_CHARS } from "./limits.ts";
 import { listOf } from "./paging.ts";
-import { etagOf, Status, Time } from "./render.ts";
+import { commonFields, etagOf, Status, Time } from "./render.ts";
 import { VmId } from "./vm_body.ts";
 
 const Duration = z.int().nullable();
@@ -88,18 +88,9 @@ export function vmListQuery({ state, label = [], ...rest }: Filter): ListQuery {
 
 /** What all actors have comes first, and wins. */
 export function showVm(record: ActorRecord): JsonObject {
-  const { id, state, revision, status, blocked, createdAt, updatedAt } = record;
-  const common = {
-    id,
-    state,
-    revision,
-    status,
-    ...blocked === null ? {} : { blocked },
-    createdAt: iso(createdAt),
-    updatedAt: iso(updatedAt),
-  };
+  const common = commonFields(record);
   // What a definition cannot take over, it cannot read either.
-  if (blocked !== null) return common;
+  if (record.blocked !== null) return common;
   const view = withTimes(vmView(record));
   return { ...common, ...view, ...common };
 }
