@@ -88,7 +88,8 @@ export class VmFleet {
     const vm = this.#pick(open);
     const dice = this.random();
     if (vm === undefined || (dice < 0.15 && open.length < MAX_VMS)) return await this.#makeVm(call);
-    if (dice < 0.35) return await this.#makeTask(call, vm);
+    // However few commands a slow machine takes, a task is among them.
+    if (dice < 0.35 || this.tasks.size === 0) return await this.#makeTask(call, vm);
     if (dice < 0.55) return void await this.#expect(call(`/v1/vms/${vm}/sleep?wait=false`, {}));
     if (dice < 0.65) return void await this.#expect(call(`/v1/vms/${vm}/wake`, {}));
     if (dice < 0.72 || open.length >= MAX_VMS) return await this.#recycle(call, vm);
