@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 
 /** Longest wait for what a test expects, ms. */
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 
 export type Message = { [name: string]: unknown };
 
