@@ -1,15 +1,24 @@
-import { assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { createCommandExecutor } from "../../actors/adapters/executor/command.ts";
 import { ExecutorError } from "../../actors/adapters/executor/executor.ts";
 import { sweepOrphans } from "../../actors/adapters/executor/orphans.ts";
 import { psTable } from "../../actors/adapters/executor/process_table.ts";
 import { executorInput } from "../suites/executor_suite.ts";
+import { uniqueSeconds } from "../suites/vm_provider_bench.ts";
 import { startCommandServer } from "../testing/command_server.ts";
 import { createTestContext } from "../testing/effect_context.ts";
 import { eventually, processesOf, processOf } from "../testing/processes.ts";
 
 /** A command with a child that left the group and one that hides its environment. */
-const WANDERING = ["sh", "-c", "setsid sleep 1000 & (env -i sleep 1001 &); sleep 1002"];
+const SLEEPS = [1, 2, 3].map(() => `sleep ${uniqueSeconds()}`);
+const [LEFT, HIDDEN, LAST] = SLEEPS;
+const WANDERING = ["sh", "-c", `setsid ${LEFT} & (env -i ${HIDDEN} &); ${LAST}; true`];
 
 async function killedServer(command: string[]) {
   const at = {
@@ -23,14 +32,17 @@ async function killedServer(command: string[]) {
   return { ...at, pid: Number(started["pid"]), startedTicks: Number(started["startedTicks"]) };
 }
 
+/** Waits until all of it runs, and nothing else of it; returns those that carry its marker. */
 async function familyOfThree(key: string, pid: number): Promise<number[]> {
   let pids: number[] = [];
   await eventually(async () => {
-    const found = await processesOf(key);
-    pids = found.map((process) => process.pid);
+    const { stdout } = await new Deno.Command("ps", { args: ["-eo", "args="] }).output();
+    const lines = new TextDecoder().decode(stdout).split("\n");
+    pids = (await processesOf(key)).map((process) => process.pid);
     // The shell, and the sleeps that carry its marker.
-    return found.length >= 3 && pids.includes(pid);
+    return SLEEPS.every((sleep) => lines.includes(sleep)) && pids.length === 3;
   });
+  assert(pids.includes(pid));
   return pids;
 }
 

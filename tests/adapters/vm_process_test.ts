@@ -70,7 +70,7 @@ Deno.test("a killed server's commands are found by the sweep, in suspended VMs t
   const { home } = place;
   const bench = openBench(place);
   const vm = await bench.create();
-  const command = JSON.stringify(sh(`echo on; sleep ${uniqueSeconds()}; true`));
+  const command = JSON.stringify(sh(`sleep ${uniqueSeconds()} & echo on; wait`));
   await killedAt(
     "suspended",
     home,
