@@ -233,6 +233,8 @@ function findingsOf({ report, error }: TaskEnd): readonly string[] {
   const { findings } = report;
   const said = Array.isArray(findings) ? findings : [];
   const texts = said.filter((finding) => typeof finding === "string" && finding.trim() !== "");
-  if (texts.length === 0) return [error === null ? NO_VERDICT : `${NO_VERDICT}: ${error}`];
+  // A report that is too large is given up, and says so in place of what it said.
+  const reason = error ?? (typeof report.error === "string" ? report.error : null);
+  if (texts.length === 0) return [reason === null ? NO_VERDICT : `${NO_VERDICT}: ${reason}`];
   return texts.slice(0, MAX_FINDINGS).map((text) => text.trim().slice(0, MAX_FINDING_CHARS));
 }

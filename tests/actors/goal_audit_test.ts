@@ -1,5 +1,11 @@
 /** What a goal believes: a claim never by itself, and nothing but its audit's own word. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { NotAcceptedError } from "../../actors/runtime/errors.ts";
 import { HOUR, MINUTE, SECOND, type Work } from "./automation_stage.ts";
 import { CLAIM, CONFIRMED, GoalStage, HANGS, LONG } from "./goal_stage.ts";
@@ -154,3 +160,29 @@ Deno.test("goal does not take another task for its audit", async () => {
   assertEquals(await goal.state(), "active.iterating");
   assert((await goal.context()).audits >= 1);
 });
+
+Deno.test("goal keeps ten findings of an audit, and five hundred characters of each", async () => {
+  const findings = Array.from({ length: 12 }, (_, n) => `${n} `.padEnd(n < 2 ? 600 : 100, "x"));
+  const goal = await auditedOnce({ audit: "missing", findings });
+  const { guard } = await goal.context();
+  assertEquals(guard.findings, findings.slice(0, 10).map((finding) => finding.slice(0, 500)));
+});
+
+Deno.test("goal says that its audit's report was too large to be one", async () => {
+  const findings = Array.from({ length: 10 }, () => "x".repeat(500));
+  const goal = await auditedOnce({ audit: "missing", findings });
+  const [found = ""] = (await goal.context()).guard.findings ?? [];
+  assertMatch(found, /^The audit gave no verdict: Cannot keep the report: it has [0-9]+ bytes/);
+});
+
+/** A goal whose first claim was sent back by such a report. */
+async function auditedOnce(report: NonNullable<Work["report"]>): Promise<GoalStage> {
+  const goal = await GoalStage.start({}, {
+    setUp: (goal) => {
+      goal.iteration = (number) => number === 1 ? { report: CLAIM } : HANGS;
+      goal.audit = () => ({ report });
+    },
+  });
+  await goal.pass(HOUR);
+  return goal;
+}
