@@ -15,6 +15,7 @@ import {
 } from "../suites/vm_provider_bench.ts";
 import { makeRepository } from "../testing/git_server.ts";
 import { readLines } from "../testing/lines.ts";
+import { plainEnv } from "../testing/plain_env.ts";
 import { eventually } from "../testing/processes.ts";
 
 const HTTP_SERVER = `Deno.serve({ port: Number(PORT) }, () => new Response("hello"))`;
@@ -24,7 +25,7 @@ async function setup() {
   const elsewhere = await Deno.makeTempDir();
   return {
     home,
-    provider: () => createProcessProvider({ home, instance: home }),
+    provider: () => createProcessProvider({ home, instance: home, readEnv: plainEnv }),
     stranger: () => createProcessProvider({ home: elsewhere, instance: elsewhere }),
     httpServer: (port: number) => [
       Deno.execPath(),

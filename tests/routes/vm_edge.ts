@@ -10,6 +10,7 @@ import { createVmKind } from "../../actors/vm.ts";
 import { createVmAccess } from "../../actors/vm_access.ts";
 import { createApp } from "../../routes/app.ts";
 import type { AppConfig } from "../../routes/config.ts";
+import { plainEnv } from "../testing/plain_env.ts";
 
 /** A server on a port of its own. */
 export type VmEdge = AsyncDisposable & {
@@ -27,7 +28,9 @@ export type VmEdge = AsyncDisposable & {
 
 export async function openVmEdge(config: Partial<AppConfig> = {}): Promise<VmEdge> {
   const home = await Deno.makeTempDir();
-  const { provider, closeAll } = tracked(createProcessProvider({ home, instance: home }));
+  const { provider, closeAll } = tracked(
+    createProcessProvider({ home, instance: home, readEnv: plainEnv }),
+  );
   const providers = new VmProviders([provider]);
   const system = createSystem({ store: openMemoryStore(), kinds: [createVmKind({ providers })] });
   await system.start();
