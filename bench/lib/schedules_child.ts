@@ -15,6 +15,7 @@ import { countingClock } from "./counting_clock.ts";
 import { type BenchContext, newDatabase, type SyncMode } from "./context.ts";
 import { inFlight, pause } from "./statistics.ts";
 
+export type Ready = { url: string };
 export type Armed = { rss: number };
 export type Resting = { wakeUps: number; commits: number };
 /** How late each slot was, from when it was due to when the commit of its run stood, ms. */
@@ -35,6 +36,7 @@ type Load = {
 };
 
 type World = {
+  url: string;
   system: System;
   /** The slots of which the lateness is wanted, by the schedule's address. */
   slots: Map<string, number>;
@@ -57,19 +59,23 @@ const instant: Executor = {
 };
 
 if (import.meta.main) {
-  const [dir = ".", syncMode = "FULL", ...numbers] = Deno.args;
+  const [dir = ".", syncMode = "FULL", url = "", ...numbers] = Deno.args;
   const [count = 0, due = 0, leadMs = 0, spreadMs = 0] = numbers.map(Number);
-  const world = await openWorld({ dir, syncMode: syncMode as SyncMode });
+  const world = await openWorld({ dir, syncMode: syncMode as SyncMode, url });
   await answer(world, { count, due, leadMs, spreadMs });
   await world.system.stop();
   Deno.exit(0);
 }
 
-async function openWorld(context: Pick<BenchContext, "dir" | "syncMode">): Promise<World> {
+/** Opens the database at `url`; a new one where that is empty. */
+async function openWorld(
+  { url: given, ...context }: Pick<BenchContext, "dir" | "syncMode"> & { url: string },
+): Promise<World> {
+  const url = given === "" ? await newDatabase(context) : given;
   const counted = { wakeUps: 0, commits: 0 };
   const slots = new Map<string, number>();
   const lateness: number[] = [];
-  const store = await openStore(await newDatabase(context), { syncMode: context.syncMode });
+  const store = await openStore(url, { syncMode: context.syncMode });
   const commit = store.commit.bind(store);
   store.commit = async (rows) => {
     counted.commits++;
@@ -88,7 +94,7 @@ async function openWorld(context: Pick<BenchContext, "dir" | "syncMode">): Promi
   const clock = countingClock(() => counted.wakeUps++);
   const system = createSystem({ store, kinds, clock, pools: { system: 64 } });
   await system.start();
-  return { system, slots, lateness, counted };
+  return { url, system, slots, lateness, counted };
 }
 
 async function answer(world: World, load: Load): Promise<void> {
@@ -100,7 +106,7 @@ async function answer(world: World, load: Load): Promise<void> {
       case "ready":
         lastAt = await arm(world, load);
         await pause(REST_MS);
-        return {};
+        return { url: world.url };
       case "memory":
         (globalThis as { gc?: () => void }).gc?.();
         return { rss: Deno.memoryUsage().rss };
