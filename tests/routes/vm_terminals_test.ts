@@ -79,7 +79,10 @@ Deno.test("a terminal is searched as text, over HTTP and over its connection", a
   const vm = await edge.vm();
   await using client = await open(edge, vm);
   const id = await idOf(client);
-  client.type("printf 'al'; printf '\\033[31mpha'; printf '\\033[0m ✓\\nnext\\n'; echo en''d\n");
+  // On a line of its own: what is typed before the prompt stands is answered right behind it.
+  client.type(
+    "echo; printf 'al'; printf '\\033[31mpha'; printf '\\033[0m ✓\\nnext\\n'; echo en''d\n",
+  );
   await client.shows(/end\r/);
   const query = "pattern=%5Ealpha%20%E2%9C%93%24&context=1";
   const response = await edge.fetch(`/v1/vms/${vm}/terminals/${id}/search?${query}`);
